@@ -8,25 +8,27 @@
 
 #include "basic/macro.h"
 
-enum { CHILD_FDS_MAX = 64 };
+enum {
+        CHILD_FDS_MAX = 64
+};
 
 typedef struct Child {
         pid_t pid;
         int pidfd;
 } Child;
 
-#define CHILD_NULL ((Child) { .pid = 0, .pidfd = -EBADF })
+#define CHILD_NULL ((Child){ .pid = 0, .pidfd = -EBADF })
 
 /* What to run and with which descriptors. In the child, @fds[i] becomes descriptor 3 + i and all
  * others above are closed; 0, 1 and 2 come from @stdio (negative: /dev/null). */
 typedef struct ChildSpec {
-        const char *path;          /* absolute; executed without a search */
+        const char *path; /* absolute; executed without a search */
         char *const *argv;
-        char *const *environ;      /* NULL: an empty environment */
+        char *const *environ; /* NULL: an empty environment */
         int stdio[3];
         const int *fds;
         size_t n_fds;
-        uid_t uid;                 /* (uid_t) -1: unchanged; else all ids and groups are dropped to it */
+        uid_t uid; /* (uid_t) -1: unchanged; else all ids and groups are dropped to it */
         gid_t gid;
         uint64_t memory_max_bytes; /* RLIMIT_AS; 0: unchanged */
         uint64_t cpu_max_sec;      /* RLIMIT_CPU; 0: unchanged */

@@ -6,7 +6,10 @@
 #include "basic/macro.h"
 #include "basic/text.h"
 
-enum { DIGEST_SIZE = 32, DIGEST_HEX_SIZE = 65 };
+enum {
+        DIGEST_SIZE = 32,
+        DIGEST_HEX_SIZE = 65
+};
 
 typedef struct Digest {
         uint8_t bytes[DIGEST_SIZE];

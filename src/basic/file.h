@@ -22,15 +22,23 @@ _must_use_ int file_open_beneath(int directory_fd, const char *path, int flags, 
 /* Reads a whole regular file or memfd. @size_max bounds it. The result is terminated with a NUL
  * that is not counted. Errors: -EFBIG over @size_max; -EISDIR, -EBADFD not a regular file. */
 _must_use_ int file_read_fd(int fd, size_t size_max, char **ret, size_t *ret_size_bytes);
-_must_use_ int file_read_at(
-                int directory_fd, const char *path, size_t size_max, char **ret, size_t *ret_size_bytes);
+_must_use_ int
+file_read_at(int directory_fd,
+             const char *path,
+             size_t size_max,
+             char **ret,
+             size_t *ret_size_bytes);
 
 _must_use_ int file_write_all(int fd, const void *data, size_t size_bytes);
 
 /* Replaces @name in @directory_fd: temporary file, write, fsync, rename, fsync of the directory.
  * A crash leaves the old or the new content. @name has no slash. */
-_must_use_ int file_replace_at(
-                int directory_fd, const char *name, const void *data, size_t size_bytes, mode_t mode);
+_must_use_ int
+file_replace_at(int directory_fd,
+                const char *name,
+                const void *data,
+                size_t size_bytes,
+                mode_t mode);
 /* The same for a symbolic link. */
 _must_use_ int link_replace_at(int directory_fd, const char *name, const char *target);
 
@@ -45,8 +53,7 @@ _must_use_ int tree_remove_at(int directory_fd, const char *name);
 _must_use_ int memfd_new_sealed(const char *name, const void *data, size_t size_bytes);
 /* Checks all four seals and the size before mapping it read-only. Unmap with munmap(). Errors:
  * -EPERM a seal is missing, -EFBIG over @size_max. */
-_must_use_ int memfd_map_sealed(
-                int fd, size_t size_max, const void **ret, size_t *ret_size_bytes);
+_must_use_ int memfd_map_sealed(int fd, size_t size_max, const void **ret, size_t *ret_size_bytes);
 
 /* /proc/self/fd/<fd>, for the few calls that want a path. */
 #define FD_PATH_SIZE 32

@@ -27,5 +27,5 @@ _printf_(3, 4) void log_full(int level, const LogField *fields, const char *form
 #define log_error(...)   log_full(LOG_ERR, NULL, __VA_ARGS__)
 
 /* Fields of one line: log_with(LOG_INFO, LOG_FIELDS({ "BLAST_JOB", id }), "…"). */
-#define LOG_FIELDS(...) ((const LogField[]) { __VA_ARGS__, { NULL, NULL } })
+#define LOG_FIELDS(...)              ((const LogField[]){ __VA_ARGS__, { NULL, NULL } })
 #define log_with(level, fields, ...) log_full((level), (fields), __VA_ARGS__)

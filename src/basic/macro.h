@@ -10,12 +10,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define _cleanup_(f)     __attribute__((cleanup(f)))
-#define _must_use_       __attribute__((warn_unused_result))
-#define _printf_(a, b)   __attribute__((format(printf, a, b)))
-#define _pure_           __attribute__((pure))
-#define _unused_         __attribute__((unused))
-#define _noreturn_       __attribute__((noreturn))
+#define _cleanup_(f)      __attribute__((cleanup(f)))
+#define _must_use_        __attribute__((warn_unused_result))
+#define _printf_(a, b)    __attribute__((format(printf, a, b)))
+#define _pure_            __attribute__((pure))
+#define _unused_          __attribute__((unused))
+#define _noreturn_        __attribute__((noreturn))
 #define _returns_nonnull_ __attribute__((returns_nonnull))
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
@@ -46,10 +46,10 @@
 #define TAKE_FD(fd)   TAKE(fd, -EBADF)
 
 /* Gives x_free() its cleanup companion x_freep(). x_free(NULL) must be harmless. */
-#define DEFINE_CLEANUP(type, func)                               \
-        static inline _unused_ void func##p(type **slot) {       \
-                if (*slot)                                       \
-                        *slot = func(*slot);                     \
+#define DEFINE_CLEANUP(type, func)                         \
+        static inline _unused_ void func##p(type **slot) { \
+                if (*slot)                                 \
+                        *slot = func(*slot);               \
         }
 
 #define USEC_PER_SEC  UINT64_C(1000000)

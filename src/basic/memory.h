@@ -9,7 +9,10 @@
 
 typedef struct Arena Arena;
 
-#define new(type, n)  ((type *) memory_multiply(sizeof(type), (n), false))
+/* "new" is a word of C++ to clang-format. */
+/* clang-format off */
+#define new(type, n) ((type *) memory_multiply(sizeof(type), (n), false))
+/* clang-format on */
 #define new0(type, n) ((type *) memory_multiply(sizeof(type), (n), true))
 
 /* Makes room for @n_wanted items in a heap array; @array and @n_allocated are updated together and

@@ -33,7 +33,7 @@ void packet_put_bool(PacketWriter *writer, bool value);
 void packet_put_u32(PacketWriter *writer, uint32_t value);
 void packet_put_u64(PacketWriter *writer, uint64_t value);
 void packet_put_bytes(PacketWriter *writer, const void *data, size_t size_bytes);
-void packet_put_string(PacketWriter *writer, const char *text);         /* NULL is kept apart from "" */
+void packet_put_string(PacketWriter *writer, const char *text); /* NULL is kept apart from "" */
 void packet_put_strings(PacketWriter *writer, char *const *list);
 /* Hands the bytes over. Errors: -ENOMEM, -E2BIG over PACKET_SIZE_MAX. */
 _must_use_ int packet_writer_finish(PacketWriter *writer, void **ret, size_t *ret_size_bytes);

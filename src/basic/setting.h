@@ -19,7 +19,7 @@ typedef enum SettingType {
 } SettingType;
 
 typedef struct Setting {
-        char *key;     /* "sandbox.network.allow_outbound" */
+        char *key; /* "sandbox.network.allow_outbound" */
         SettingType type;
         bool boolean;
         int64_t integer;
@@ -39,8 +39,8 @@ typedef struct Settings {
 #define _cleanup_settings_ _cleanup_(settings_done)
 void settings_done(Settings *settings);
 /* A new item with @key and its place, to be filled in by the caller. */
-_must_use_ int settings_add(
-                Settings *settings, const char *key, const char *file, uint32_t line, Setting **ret);
+_must_use_ int
+settings_add(Settings *settings, const char *key, const char *file, uint32_t line, Setting **ret);
 /* The last one written wins. NULL if the key was not written. */
 const Setting *settings_find(const Settings *settings, const char *key);
 void packet_put_settings(PacketWriter *writer, const Settings *settings);

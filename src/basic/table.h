@@ -27,8 +27,8 @@ size_t table_count(const Table *table);
 /* Iteration by position; removed entries are skipped. Returns false at the end. */
 bool table_next(const Table *table, size_t *position, const char **ret_key, void **ret_value);
 
-#define TABLE_FOREACH(table, key, value)                                              \
-        for (size_t _position_##key = 0;                                              \
+#define TABLE_FOREACH(table, key, value) \
+        for (size_t _position_##key = 0; \
              table_next((table), &_position_##key, &(key), (void **) &(value));)
 
 DEFINE_CLEANUP(Table, table_free)

@@ -15,7 +15,7 @@ typedef struct Text {
         size_t length;
 } Text;
 
-#define TEXT(literal) ((Text) { (literal), sizeof(literal) - 1 })
+#define TEXT(literal) ((Text){ (literal), sizeof(literal) - 1 })
 
 /* A growing, always terminated string. After an out-of-memory every append is a no-op and
  * builder_finish() reports it, so callers check once. */
@@ -32,7 +32,7 @@ static inline bool text_is_empty(const char *text) {
 }
 
 static inline Text text_of(const char *text) {
-        return (Text) { text, text ? strlen(text) : 0 };
+        return (Text){ text, text ? strlen(text) : 0 };
 }
 
 _pure_ bool text_equals(Text a, Text b);
@@ -73,13 +73,15 @@ _must_use_ int builder_finish(Builder *builder, char **ret);
 /* A NULL-terminated, heap-allocated list of heap strings; NULL is the empty list. */
 size_t strings_count(char *const *list);
 bool strings_contain(char *const *list, const char *text);
-_must_use_ int strings_add(char ***list, const char *text);      /* copies */
-_must_use_ int strings_consume(char ***list, char *text);        /* takes @text, on failure too */
+_must_use_ int strings_add(char ***list, const char *text); /* copies */
+_must_use_ int strings_consume(char ***list, char *text);   /* takes @text, on failure too */
 _must_use_ int strings_copy(char *const *list, char ***ret);
 void strings_sort(char **list);
 char **strings_free(char **list);
 
-#define FOREACH_TEXT(item, list) \
-        for (char *const *_at_##item = (char *const *) (list), *item; _at_##item && (item = *_at_##item); _at_##item++)
+#define FOREACH_TEXT(item, list)                                      \
+        for (char *const *_at_##item = (char *const *) (list), *item; \
+             _at_##item && (item = *_at_##item);                      \
+             _at_##item++)
 
 DEFINE_CLEANUP(char *, strings_free)

@@ -9,7 +9,9 @@
 #include "basic/macro.h"
 #include "basic/packet.h"
 
-enum { LOCK_PACKAGES_MAX = 10000 };
+enum {
+        LOCK_PACKAGES_MAX = 10000
+};
 
 typedef struct LockPackage {
         const char *name;     /* normalised (PEP 503) */
@@ -26,8 +28,8 @@ typedef struct LockPackage {
 typedef struct Lock {
         LockPackage *packages; /* sorted by name */
         size_t n_packages;
-        Digest input_digest;   /* of everything the resolution was asked for */
-        void *memory;          /* owns all of the above */
+        Digest input_digest; /* of everything the resolution was asked for */
+        void *memory;        /* owns all of the above */
 } Lock;
 
 Lock *lock_free(Lock *lock);

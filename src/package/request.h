@@ -14,11 +14,15 @@
 
 /* Descriptors of every worker: 3 = sealed request, 4 = socket (SEQPACKET) on which the sealed answer
  * is sent once (SCM_RIGHTS) and progress is told as small packets; then role-specific ones. */
-enum { WORKER_FD_REQUEST = 3, WORKER_FD_ANSWER = 4, WORKER_FD_FIRST = 5 };
+enum {
+        WORKER_FD_REQUEST = 3,
+        WORKER_FD_ANSWER = 4,
+        WORKER_FD_FIRST = 5
+};
 
 typedef enum ResolveVerb {
-        RESOLVE_SYNC,   /* bring the lock up to date with the project; keep versions already locked */
-        RESOLVE_ADD,    /* add @requirements to the project, then as SYNC */
+        RESOLVE_SYNC, /* bring the lock up to date with the project; keep versions already locked */
+        RESOLVE_ADD,  /* add @requirements to the project, then as SYNC */
         RESOLVE_REMOVE, /* take @requirements (names) out, then as SYNC */
         RESOLVE_UPDATE, /* forget the locked versions of @requirements (none: of all) */
         _RESOLVE_VERB_MAX,
@@ -37,12 +41,12 @@ typedef struct InterpreterRecord {
 typedef struct IndexSettings {
         char *index_url;
         char **extra_index_urls;
-        char **find_links;          /* directories and URLs with wheels */
-        char *certificate_file;     /* PEM bundle; NULL: SSL_CERT_FILE, the system */
-        uint32_t n_requests_max;    /* at once; 10 */
-        uint32_t timeout_sec;       /* of one request; 30 */
-        uint32_t n_retries;         /* 3 */
-        uint64_t page_age_max_sec;  /* an index page younger than this is not asked for again */
+        char **find_links;         /* directories and URLs with wheels */
+        char *certificate_file;    /* PEM bundle; NULL: SSL_CERT_FILE, the system */
+        uint32_t n_requests_max;   /* at once; 10 */
+        uint32_t timeout_sec;      /* of one request; 30 */
+        uint32_t n_retries;        /* 3 */
+        uint64_t page_age_max_sec; /* an index page younger than this is not asked for again */
         bool verify_tls;
         bool offline;
 } IndexSettings;
@@ -52,20 +56,20 @@ typedef struct IndexSettings {
 typedef struct ResolveRequest {
         ResolveVerb verb;
         bool has_project;
-        char *project_name;          /* the directory's, used when the project has no name */
-        char **requirements;         /* PEP 508 texts (ADD), names (REMOVE, UPDATE) */
-        char **kept_requirements;    /* of an environment without a project file */
-        char **groups;               /* dependency groups to include beside "dev" */
+        char *project_name;       /* the directory's, used when the project has no name */
+        char **requirements;      /* PEP 508 texts (ADD), names (REMOVE, UPDATE) */
+        char **kept_requirements; /* of an environment without a project file */
+        char **groups;            /* dependency groups to include beside "dev" */
         char **extras;
-        char *python;                /* "3.11", "/usr/bin/python3.11", NULL: as the project says */
-        char **python_directories;   /* where to look for pythonX.Y, in order */
+        char *python;              /* "3.11", "/usr/bin/python3.11", NULL: as the project says */
+        char **python_directories; /* where to look for pythonX.Y, in order */
         InterpreterRecord *interpreters;
         size_t n_interpreters;
         IndexSettings index;
-        char *exclude_newer;         /* RFC 3339; NULL: none */
+        char *exclude_newer; /* RFC 3339; NULL: none */
         bool allow_prereleases;
-        bool frozen;                 /* the lock as it is; a missing one is a fault */
-        bool locked;                 /* a lock that is out of date is a fault */
+        bool frozen; /* the lock as it is; a missing one is a fault */
+        bool locked; /* a lock that is out of date is a fault */
         bool no_default_groups;
 } ResolveRequest;
 
@@ -86,20 +90,20 @@ typedef struct ProjectFile {
 typedef struct ResolveAnswer {
         ResolveOutcome outcome;
         Fault fault;
-        char *project_name;         /* normalised, as the project says or the directory's */
+        char *project_name; /* normalised, as the project says or the directory's */
         char *python_path;
-        char *python_version;       /* "3.11.2" */
-        char *python_tag;           /* cache tag: "cpython-311" */
-        char *python_prefix;        /* base prefix, bound read-only into the sandbox */
-        char *site_packages;        /* relative to the environment: "lib/python3.11/site-packages" */
-        Settings settings;          /* of blast.toml and [tool.blast] */
+        char *python_version; /* "3.11.2" */
+        char *python_tag;     /* cache tag: "cpython-311" */
+        char *python_prefix;  /* base prefix, bound read-only into the sandbox */
+        char *site_packages;  /* relative to the environment: "lib/python3.11/site-packages" */
+        Settings settings;    /* of blast.toml and [tool.blast] */
         Lock *lock;
         ProjectFile *files;
         size_t n_files;
-        char **kept_requirements;   /* new value, for an environment without a project file */
+        char **kept_requirements; /* new value, for an environment without a project file */
         char **warnings;
-        bool lock_was_current;      /* pylock.toml was used as it stood */
-        uint32_t n_decisions;       /* of the solver */
+        bool lock_was_current; /* pylock.toml was used as it stood */
+        uint32_t n_decisions;  /* of the solver */
 } ResolveAnswer;
 
 void resolve_request_done(ResolveRequest *request);
@@ -125,21 +129,21 @@ typedef struct FetchRequest {
         uint64_t id; /* chosen by the caller, repeated in the answer */
         FetchKind kind;
         char *url;
-        char *etag;          /* of the copy the caller has; NULL: none */
+        char *etag; /* of the copy the caller has; NULL: none */
         char *last_modified;
         bool has_digest;
         Digest digest;
-        uint64_t offset;     /* a byte range: first byte, and how many; 0 and 0: all. With @length and */
-        uint64_t length;     /* no @offset_from_start the last @length bytes are asked for */
+        uint64_t offset; /* a byte range: first byte, and how many; 0 and 0: all. With @length and */
+        uint64_t length; /* no @offset_from_start the last @length bytes are asked for */
         bool offset_from_start;
         uint64_t size_max_bytes;
 } FetchRequest;
 
 typedef struct FetchAnswer {
         uint64_t id;
-        Fault fault;         /* set: nothing else is */
-        uint32_t status;     /* HTTP: 200, 206, 304; file: 200 */
-        char *url;           /* after redirects, without credentials */
+        Fault fault;     /* set: nothing else is */
+        uint32_t status; /* HTTP: 200, 206, 304; file: 200 */
+        char *url;       /* after redirects, without credentials */
         char *content_type;
         char *etag;
         char *last_modified;
@@ -147,7 +151,7 @@ typedef struct FetchAnswer {
         uint64_t size_bytes;
         uint64_t total_bytes; /* of the whole resource, where a range was given */
         Digest digest;
-        bool has_body;       /* one descriptor travels along */
+        bool has_body; /* one descriptor travels along */
 } FetchAnswer;
 
 /* A progress report that is not an answer: bytes so far of one transfer. */
@@ -175,7 +179,7 @@ _must_use_ int fetch_progress_decode(const void *data, size_t size, FetchProgres
  * (read-only), the staging directory. */
 typedef struct UnpackRequest {
         char *filename;
-        Digest digest;      /* checked again before anything is believed */
+        Digest digest; /* checked again before anything is believed */
         uint64_t size_max_bytes;
         uint32_t n_files_max;
 } UnpackRequest;
@@ -190,14 +194,14 @@ typedef struct ScriptEntry {
 
 typedef struct UnpackAnswer {
         Fault fault;
-        char *name;            /* normalised, from METADATA */
+        char *name; /* normalised, from METADATA */
         char *version;
         ScriptEntry *scripts;
         size_t n_scripts;
-        char **data_scripts;   /* files of <name>.data/scripts, below "scripts/" of the tree */
-        bool has_data;         /* "data/" exists in the tree: goes to the environment's prefix */
+        char **data_scripts; /* files of <name>.data/scripts, below "scripts/" of the tree */
+        bool has_data;       /* "data/" exists in the tree: goes to the environment's prefix */
         bool has_headers;
-        char **startup_hooks;  /* .pth files, sitecustomize and the like: reported to the user */
+        char **startup_hooks; /* .pth files, sitecustomize and the like: reported to the user */
         uint64_t n_files;
         uint64_t size_bytes;
 } UnpackAnswer;

@@ -26,49 +26,67 @@ _Noreturn void test_fail(const char *file, int line, const char *format, ...)
 const char *test_corpus(const char *relative);
 const char *test_data(const char *relative);
 
-#define TEST(title)                                                                   \
-        static void test_##title(void);                                               \
-        __attribute__((constructor)) static void register_##title(void) {             \
-                static Test test = { .name = #title, .run = test_##title };           \
-                test_register(&test);                                                 \
-        }                                                                             \
+#define TEST(title)                                                         \
+        static void test_##title(void);                                     \
+        __attribute__((constructor)) static void register_##title(void) {   \
+                static Test test = { .name = #title, .run = test_##title }; \
+                test_register(&test);                                       \
+        }                                                                   \
         static void test_##title(void)
 
-#define ASSERT_TRUE(expression)                                                       \
-        ({                                                                            \
-                if (!(expression))                                                    \
-                        test_fail(__FILE__, __LINE__, "not true: %s", #expression);   \
+#define ASSERT_TRUE(expression)                                                     \
+        ({                                                                          \
+                if (!(expression))                                                  \
+                        test_fail(__FILE__, __LINE__, "not true: %s", #expression); \
         })
-#define ASSERT_FALSE(expression)                                                      \
-        ({                                                                            \
-                if (expression)                                                       \
-                        test_fail(__FILE__, __LINE__, "not false: %s", #expression);  \
+#define ASSERT_FALSE(expression)                                                     \
+        ({                                                                           \
+                if (expression)                                                      \
+                        test_fail(__FILE__, __LINE__, "not false: %s", #expression); \
         })
 #define ASSERT_NULL(expression)     ASSERT_TRUE((expression) == NULL)
 #define ASSERT_NOT_NULL(expression) ASSERT_TRUE((expression) != NULL)
-#define ASSERT_INT(found, wanted)                                                     \
-        ({                                                                            \
+#define ASSERT_INT(found, wanted)                                                       \
+        ({                                                                              \
                 long long _found = (long long) (found), _wanted = (long long) (wanted); \
-                if (_found != _wanted)                                                \
-                        test_fail(__FILE__, __LINE__, "%s is %lld, wanted %lld", #found, _found, _wanted); \
+                if (_found != _wanted)                                                  \
+                        test_fail(__FILE__,                                             \
+                                  __LINE__,                                             \
+                                  "%s is %lld, wanted %lld",                            \
+                                  #found,                                               \
+                                  _found,                                               \
+                                  _wanted);                                             \
         })
-#define ASSERT_OK(expression)                                                         \
-        ({                                                                            \
-                long long _r = (long long) (expression);                              \
-                if (_r < 0)                                                           \
-                        test_fail(__FILE__, __LINE__, "%s failed: %s", #expression, strerror((int) -_r)); \
+#define ASSERT_OK(expression)                            \
+        ({                                               \
+                long long _r = (long long) (expression); \
+                if (_r < 0)                              \
+                        test_fail(__FILE__,              \
+                                  __LINE__,              \
+                                  "%s failed: %s",       \
+                                  #expression,           \
+                                  strerror((int) -_r));  \
         })
-#define ASSERT_ERROR(expression, wanted)                                              \
-        ({                                                                            \
-                long long _r = (long long) (expression);                              \
-                if (_r != -(long long) (wanted))                                      \
-                        test_fail(__FILE__, __LINE__, "%s gave %lld (%s), wanted -%s", #expression, _r, \
-                                  _r < 0 ? strerror((int) -_r) : "no error", #wanted); \
+#define ASSERT_ERROR(expression, wanted)                                     \
+        ({                                                                   \
+                long long _r = (long long) (expression);                     \
+                if (_r != -(long long) (wanted))                             \
+                        test_fail(__FILE__,                                  \
+                                  __LINE__,                                  \
+                                  "%s gave %lld (%s), wanted -%s",           \
+                                  #expression,                               \
+                                  _r,                                        \
+                                  _r < 0 ? strerror((int) -_r) : "no error", \
+                                  #wanted);                                  \
         })
-#define ASSERT_STREQ(found, wanted)                                                   \
-        ({                                                                            \
-                const char *_found = (found), *_wanted = (wanted);                    \
+#define ASSERT_STREQ(found, wanted)                                                         \
+        ({                                                                                  \
+                const char *_found = (found), *_wanted = (wanted);                          \
                 if (!_found || !_wanted ? _found != _wanted : strcmp(_found, _wanted) != 0) \
-                        test_fail(__FILE__, __LINE__, "%s is '%s', wanted '%s'", #found, \
-                                  _found ? _found : "(null)", _wanted ? _wanted : "(null)"); \
+                        test_fail(__FILE__,                                                 \
+                                  __LINE__,                                                 \
+                                  "%s is '%s', wanted '%s'",                                \
+                                  #found,                                                   \
+                                  _found ? _found : "(null)",                               \
+                                  _wanted ? _wanted : "(null)");                            \
         })
