@@ -190,6 +190,18 @@ const char *packet_get_string(PacketReader *reader) {
         return text;
 }
 
+int packet_get_string_copy(PacketReader *reader, char **ret) {
+        const char *text = packet_get_string(reader);
+
+        if (reader->error < 0)
+                return reader->error;
+        char *copy = text ? strdup(text) : NULL;
+        if (text && !copy)
+                return -ENOMEM;
+        *ret = copy;
+        return 0;
+}
+
 int packet_get_strings(PacketReader *reader, char ***ret) {
         uint32_t n = packet_get_count(reader, sizeof(uint32_t));
         _cleanup_(strings_freep) char **list = n > 0 ? new0(char *, n + 1) : NULL;

@@ -56,6 +56,8 @@ const void *packet_get_bytes(PacketReader *reader, size_t *ret_size_bytes);
 void packet_get_array(PacketReader *reader, void *ret, size_t size_bytes); /* exactly that many */
 /* Borrowed, terminated; NULL where NULL was put. Never holds an inner NUL. */
 const char *packet_get_string(PacketReader *reader);
+/* A heap copy; NULL where NULL was put. Errors: -ENOMEM, and those of the reader. */
+_must_use_ int packet_get_string_copy(PacketReader *reader, char **ret);
 _must_use_ int packet_get_strings(PacketReader *reader, char ***ret); /* copies */
 /* Marks the packet as bad, for decoders that find a value out of range. */
 void packet_reader_fail(PacketReader *reader, int error);
