@@ -56,7 +56,10 @@ def check(decoder: str, path: pathlib.Path) -> str:
     if result.returncode != 0:
         return f"refused: {result.stderr.decode(errors='replace').strip()}"
     wanted = json.loads(path.with_suffix(".json").read_bytes())
-    found = json.loads(result.stdout)
+    try:
+        found = json.loads(result.stdout)
+    except ValueError as error:
+        return f"the decoder printed no JSON: {error}"
     return "" if same(wanted, found) else f"wanted {wanted}, found {found}"
 
 
