@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "bus/fault-reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int fault_reply(sd_bus_error *error, const Fault *fault, int r) {
+        if (!fault_is_set(fault)) {
+                FaultCode code = fault_code_from_errno(r);
+                const char *reason = strerrordesc_np(r < 0 ? -r : r);
+
+                if (r == -ENOMEM)
+                        return sd_bus_error_set(error, SD_BUS_ERROR_NO_MEMORY, "Out of memory.");
+                return fault_reply_format(error, code, "%s.", reason ?: "Unknown error");
+        }
+
+        const char *message = fault->message ?: "";
+        bool named = text_is_empty(fault->subject) || strstr(message, fault->subject);
+        bool hinted = !text_is_empty(fault->hint);
+
+        return sd_bus_error_setf(
+                        error,
+                        fault_code_to_error_name(fault->code),
+                        "%s%s%s%s%s",
+                        named ? "" : fault->subject,
+                        named ? "" : ": ",
+                        message,
+                        hinted ? "\nHint: " : "",
+                        hinted ? fault->hint : "");
+}
+
+int fault_reply_format(sd_bus_error *error, FaultCode code, const char *format, ...) {
+        char message[1024];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) vsnprintf(message, sizeof(message), format, arguments); /* cut: still a sentence's start */
+        va_end(arguments);
+
+        return sd_bus_error_set(error, fault_code_to_error_name(code), message);
+}
