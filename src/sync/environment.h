@@ -6,6 +6,7 @@
 
 #include "basic/macro.h"
 #include "environment/generation.h"
+#include "environment/guarantee.h"
 #include "environment/policy.h"
 #include "environment/registry.h"
 #include "package/lock.h"
@@ -49,6 +50,8 @@ const Lock *environment_get_lock(const Environment *environment);
 /* Absolute path of the current generation's directory through `current`; never NULL. */
 const char *environment_get_prefix(const Environment *environment);
 size_t environment_count_runs(const Environment *environment);
+/* As the newest run read them back; no rows if none has told yet. Borrowed until the next change. */
+const Guarantees *environment_get_guarantees(const Environment *environment);
 
 _must_use_ int environment_list_generations(
                 Environment *environment,
