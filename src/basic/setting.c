@@ -116,10 +116,7 @@ static int get_value(PacketReader *reader, SettingType type, Setting *setting) {
         case SETTING_STRINGS:
                 return packet_get_strings(reader, &setting->strings);
         default:
-                /* Keeps the value whole for whoever looks before packet_reader_finish(). */
-                setting->type = SETTING_BOOL;
-                packet_reader_fail(reader, -EBADMSG);
-                return 0;
+                return -EBADMSG;
         }
 }
 
@@ -133,10 +130,10 @@ static int get_setting(PacketReader *reader, Settings *settings) {
         file = packet_get_string(reader);
         line = packet_get_u32(reader);
         type = packet_get_u32(reader);
-        if (text_is_empty(key) || !file || type >= _SETTING_TYPE_MAX) {
+        if (text_is_empty(key) || !file || type >= _SETTING_TYPE_MAX)
                 packet_reader_fail(reader, -EBADMSG);
-                return 0;
-        }
+        if (reader->error < 0)
+                return reader->error;
 
         r = settings_add(settings, key, file, line, &setting);
         if (r < 0)
