@@ -6,6 +6,7 @@
  * packet, in the order given with each request. */
 
 #include "package/fetch-request.h"
+#include "package/materialise-request.h"
 #include "package/resolve-request.h"
 #include "package/unpack-request.h"
 

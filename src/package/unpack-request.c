@@ -23,6 +23,7 @@ int unpack_request_encode(const UnpackRequest *request, void **ret, size_t *ret_
         packet_put_bytes(&writer, request->digest.bytes, DIGEST_SIZE);
         packet_put_u64(&writer, request->size_max_bytes);
         packet_put_u32(&writer, request->n_files_max);
+        packet_put_bool(&writer, request->is_flushed_later);
         return packet_writer_finish(&writer, ret, ret_size);
 }
 
@@ -40,6 +41,7 @@ int unpack_request_decode(const void *data, size_t size, UnpackRequest *ret) {
         packet_get_array(&reader, request.digest.bytes, DIGEST_SIZE);
         request.size_max_bytes = packet_get_u64(&reader);
         request.n_files_max = packet_get_u32(&reader);
+        request.is_flushed_later = packet_get_bool(&reader);
         r = packet_reader_finish(&reader);
         if (r < 0)
                 return r;

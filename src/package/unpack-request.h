@@ -9,12 +9,22 @@
 #include "basic/packet.h"
 
 /* blast-unpack: one wheel into one empty directory. Descriptors from WORKER_FD_FIRST: the wheel
- * (read-only), the staging directory. */
+ * (read-only), the staging directory. The tree is left read-only (0444, 0555) but for its top, with
+ * the answer beside it as "facts", and on disk. The archive is mapped and large members are inflated
+ * into their mapped files: as WorkerSpec.memory_max_bytes (address space) give
+ * UNPACK_MEMORY_BYTES + the size of the wheel + @size_max_bytes. */
+enum {
+        UNPACK_FILES_MAX = 200000,
+};
+#define UNPACK_SIZE_MAX_BYTES (UINT64_C(4) << 30) /* of one tree */
+#define UNPACK_MEMORY_BYTES   (UINT64_C(256) << 20)
+
 typedef struct UnpackRequest {
         char *filename;
         Digest digest; /* checked again before anything is believed */
         uint64_t size_max_bytes;
         uint32_t n_files_max;
+        bool is_flushed_later; /* the caller will: an empty MaterialiseRequest, once for many wheels */
 } UnpackRequest;
 
 /* Facts of a tree that later stages need without parsing anything: kept beside it, as a packet. */
