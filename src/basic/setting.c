@@ -147,16 +147,17 @@ int packet_get_settings(PacketReader *reader, Settings *ret) {
         int r;
 
         n_items = packet_get_count(reader, SETTING_SIZE_MIN);
-        if (n_items > SETTINGS_MAX) {
+        if (n_items > SETTINGS_MAX)
                 packet_reader_fail(reader, -EBADMSG);
-                n_items = 0;
-        }
 
         for (uint32_t i = 0; i < n_items && reader->error == 0; i++) {
                 r = get_setting(reader, &settings);
                 if (r < 0)
                         return r;
         }
+
+        if (reader->error < 0)
+                return reader->error;
 
         *ret = TAKE(settings, (Settings){});
         return 0;
