@@ -8,6 +8,7 @@
 #include "basic/macro.h"
 #include "basic/memory.h"
 #include "basic/text.h"
+#include "package/syntax.h"
 #include "package/version.h"
 
 enum {
@@ -57,6 +58,9 @@ _must_use_ int marker_parse_for_lock(
                 const Marker **ret,
                 size_t *ret_offset,
                 Fault *fault);
+
+/* Reads a marker where it stands within a larger grammar, to its end. Errors: as marker_parse(). */
+_must_use_ int marker_read(Arena *arena, Syntax *syntax, const Marker **ret);
 
 /* Copies @value. Extras of MARKER_EXTRA are normalised. Errors: -ENOMEM. */
 _must_use_ int marker_environment_set(

@@ -8,6 +8,7 @@
 #include "basic/macro.h"
 #include "basic/memory.h"
 #include "basic/text.h"
+#include "package/syntax.h"
 #include "package/version.h"
 
 enum {
@@ -39,8 +40,7 @@ typedef struct SpecifierSet {
         size_t n_items;         /* 0: every version */
 } SpecifierSet;
 
-/* Whether pre-releases are taken. By default those that a clause names, and all of them when nothing
- * else fits. */
+/* Whether pre-releases are taken. By default when a clause names one, and when nothing else fits. */
 typedef enum PrereleasePolicy {
         PRERELEASES_DEFAULT,
         PRERELEASES_ALLOWED,
@@ -57,21 +57,18 @@ specifier_parse(Arena *arena, Text text, Specifier *ret, size_t *ret_offset, Fau
 _must_use_ int
 specifier_set_parse(Arena *arena, Text text, SpecifierSet *ret, size_t *ret_offset, Fault *fault);
 
-/* Reads the longest run of clauses at the start of @text, for grammars in which a set is only a part;
- * @ret_length is what was read, white space after it included. Errors: as specifier_set_parse(). */
-_must_use_ int specifier_set_parse_start(
-                Arena *arena,
-                Text text,
-                SpecifierSet *ret,
-                size_t *ret_length,
-                size_t *ret_offset,
-                Fault *fault);
+/* Reads clauses where they stand within a larger grammar: up to what is no clause.
+ * Errors: as specifier_set_parse(). */
+_must_use_ int specifier_set_read(Arena *arena, Syntax *syntax, SpecifierSet *ret);
 
 /* Without any pre-release rule. @version's normal form is what === looks at. */
 bool specifier_contains(const Specifier *specifier, const Version *version);
 bool specifier_set_contains(const SpecifierSet *set, const Version *version);
 
-/* True if a clause names a pre-release in a way that asks for them (not by !=, <, >). */
+/* The same for a candidate as it was written; @version is NULL when that is no version. */
+bool specifier_contains_written(const Specifier *specifier, Text written, const Version *version);
+
+/* True if a clause other than != names a pre-release: then all that fit are welcome. */
 bool specifier_set_names_prerelease(const SpecifierSet *set);
 
 /* Keeps what fits of @versions, in their order, and returns how many.
@@ -82,9 +79,12 @@ size_t specifier_set_filter(
                 const Version **versions,
                 size_t n_versions);
 
-/* Appends the clauses as pip shows them: normal versions, sorted, with commas between. */
+/* Appends the clauses as they were written but for spaces, sorted, each once, commas between. */
 void specifier_set_add_to(Builder *builder, const SpecifierSet *set);
 /* The same set of clauses, whatever their order and spelling. */
 bool specifier_set_equals(const SpecifierSet *a, const SpecifierSet *b);
+
+/* Whether the operator takes such a version: ~= wants two numbers, local parts only go with ==, !=. */
+_pure_ bool specifier_operator_takes(SpecifierOperator operator, const Version * version);
 
 const char *specifier_operator_to_string(SpecifierOperator operator);

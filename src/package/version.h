@@ -31,13 +31,15 @@ typedef struct Version {
         uint64_t pre;  /* of a, b, rc */
         uint64_t post; /* if @has_post */
         uint64_t dev;  /* if @has_dev */
-        uint16_t key_size;
-        uint16_t public_size;  /* bytes of @key before the local part */
-        uint16_t release_size; /* bytes of @key for epoch, release and its end mark */
-        uint16_t n_release;
         VersionPhase phase;
         bool has_post;
         bool has_dev;
+        uint16_t n_release;
+        uint16_t release_size; /* bytes of @key up to the end of the release … */
+        uint16_t pre_size;     /* … of the phase and its number … */
+        uint16_t post_size;    /* … of the post part … */
+        uint16_t public_size;  /* … of the dev part, where the local part begins … */
+        uint16_t key_size;     /* … and of all */
 } Version;
 
 /* Reads one version; white space around it, a leading 'v', any case and the alternative spellings of
@@ -53,9 +55,6 @@ int version_compare_pointers(const void *a, const void *b);
 static inline bool version_equals(const Version *a, const Version *b) {
         return version_compare(a, b) == 0;
 }
-/* Equal versions have equal hashes, however they were written. */
-_pure_ uint64_t version_hash(const Version *version);
-
 /* A pre-release or a development release: taken only when asked for. */
 static inline bool version_is_prerelease(const Version *version) {
         return version->phase != VERSION_PHASE_FINAL || version->has_dev;
@@ -69,10 +68,14 @@ void version_add_base(Builder *builder, const Version *version);
  * compare by: "1.0.0rc1" gives "1rc1". Source: packaging.utils.canonicalize_version. */
 void version_add_canonical(Builder *builder, const Version *version);
 
+/* Where @version stands towards all versions whose key begins with these bytes: before them (-1),
+ * among them (0) or behind (1). */
+_pure_ int version_compare_family(const Version *version, const uint8_t *key, size_t size_bytes);
+
 /* How the key of a version is put together, for range.c, which cuts between keys. */
 enum {
         VERSION_NUMBER_SIZE_MAX = 9, /* encoded bytes of one number */
-        VERSION_KEY_END = 0x00, /* ends the release and the local part; no post part, no local */
+        VERSION_KEY_END = 0x00,      /* end of the release and of the local part; no post part */
         VERSION_KEY_NO_DEV = 0xfe,
         VERSION_KEY_AFTER = 0xff, /* above everything that may follow at any place */
 };
