@@ -150,6 +150,10 @@ uint32_t solver_count_conflicts(const Solver *solver) {
         return solver->n_conflicts;
 }
 
+uint32_t solver_count_incompatibilities(const Solver *solver) {
+        return incompatibilities_count(solver->all);
+}
+
 static void note(const Solver *solver, SolverNote what) {
         if (solver->callbacks.note)
                 solver->callbacks.note(solver->callbacks.userdata, &what);
@@ -290,9 +294,19 @@ int solver_add_dependencies(
         assert(!solver->packages[package].is_known[version]);
         solver->packages[package].is_known[version] = true;
         for (size_t i = 0; i < n_dependencies; i++) {
+                const SolverDependency *dependency = &dependencies[i];
                 uint32_t number;
 
-                r = add_dependency(solver, single, package, &dependencies[i], &number);
+                /* A need of itself is fulfilled, or it never can be. */
+                if (dependency->package == package)
+                        r = version_set_has(dependency->set, version)
+                                        ? 0
+                                        : solver_refuse(solver,
+                                                        package,
+                                                        version,
+                                                        dependency->detail);
+                else
+                        r = add_dependency(solver, single, package, dependency, &number);
                 if (r < 0)
                         return r;
         }

@@ -99,6 +99,7 @@ size_t solver_guess(Solver *solver, uint32_t package, uint32_t *ret_versions, si
 uint32_t solver_count_tries(const Solver *solver, uint32_t package);
 uint32_t solver_count_decisions(const Solver *solver);
 uint32_t solver_count_conflicts(const Solver *solver);
+uint32_t solver_count_incompatibilities(const Solver *solver);
 const Incompatibility *solver_incompatibility(const Solver *solver, uint32_t number);
 
 DEFINE_CLEANUP(Solver, solver_free)
