@@ -39,8 +39,8 @@ typedef struct EnvironmentRecord {
         uint32_t format;       /* newer than REGISTRY_FORMAT: known, but not to be touched */
 } EnvironmentRecord;
 
-/* Reads all records below @state_fd. Unfinished creations and removals are swept, unreadable records
- * are left alone and counted (registry_count_unreadable()).
+/* Reads all records below @state_fd. Unfinished creations are swept, unreadable records are left alone
+ * and counted (registry_count_unreadable()).
  * Ownership: @state_fd and @state_path are borrowed for the call. */
 _must_use_ int registry_open(int state_fd, const char *state_path, Fault *fault, Registry **ret);
 Registry *registry_free(Registry *registry);
@@ -76,8 +76,10 @@ _must_use_ int registry_open_project(const EnvironmentRecord *record, Fault *fau
 
 /* Takes the environment away with one rename and frees @record. The files, which may be many, lie
  * in <state>/environments/<ret_leftover> and are the caller's to remove (tree_remove_at() with
- * registry_get_fd()); the next registry_open() sweeps what is left of them. */
+ * registry_get_fd()); after a crash they are found again among registry_get_leftovers(). */
 _must_use_ int registry_remove(Registry *registry, EnvironmentRecord *record, char **ret_leftover);
+/* Names below registry_get_fd() whose removal was interrupted before registry_open(). */
+char *const *registry_get_leftovers(const Registry *registry);
 int registry_get_fd(const Registry *registry); /* of <state>/environments */
 
 DEFINE_CLEANUP(Registry, registry_free)
