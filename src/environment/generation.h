@@ -68,31 +68,26 @@ typedef struct GenerationTree {
         char name[DIGEST_HEX_SIZE]; /* directory of the tree beneath the store's */
         GenerationScript *scripts;
         size_t n_scripts;
-        char **data_scripts; /* files of scripts/, their "#!python" line is rewritten */
-        bool has_data;       /* data/ is copied over the prefix */
+        char *header_directory; /* below include/site/<python>/; NULL: brings no headers */
+        char **data_scripts;    /* files of scripts/, their "#!python" line is rewritten */
+        bool has_data;          /* data/ is copied over the prefix */
 } GenerationTree;
 
-typedef struct GenerationSpec {
+typedef struct GenerationDraft {
         GenerationRecord record;
         GenerationTree *trees;
         size_t n_trees;
         void *signature;
         size_t signature_size;
-} GenerationSpec;
+} GenerationDraft;
 
 void generation_record_done(GenerationRecord *record);
 _must_use_ int
 generation_record_encode(const GenerationRecord *record, void **ret, size_t *ret_size);
 _must_use_ int generation_record_decode(const void *data, size_t size, GenerationRecord *ret);
-void generation_spec_done(GenerationSpec *spec);
-_must_use_ int generation_spec_encode(const GenerationSpec *spec, void **ret, size_t *ret_size);
-_must_use_ int generation_spec_decode(const void *data, size_t size, GenerationSpec *ret);
-
-/* Makes the generation and leaves it, durable, as generations/<number>, not yet current. The upper
- * of the predecessor is copied forward; @spec->record.carried and .warnings say so. Blocks on the
- * disk: for workers and tests. @directory_fd is the environment's, @trees_fd the store's.
- * Errors: -EEXIST the number is taken; -ENOSPC (FAULT_DISK_FULL); -ENAMETOOLONG (FAULT_PATH_TOO_LONG). */
-_must_use_ int generation_stage(int directory_fd, int trees_fd, GenerationSpec *spec, Fault *fault);
+void generation_draft_done(GenerationDraft *draft);
+_must_use_ int generation_draft_encode(const GenerationDraft *draft, void **ret, size_t *ret_size);
+_must_use_ int generation_draft_decode(const void *data, size_t size, GenerationDraft *ret);
 
 /* Makes generations/<number> the current one by one rename, durably. Errors: -ENOENT
  * (FAULT_NO_GENERATION). */
@@ -108,10 +103,13 @@ generation_load(int directory_fd, uint32_t number, Fault *fault, GenerationRecor
 
 /* The numbers there are, ascending; @ret_n of them. */
 _must_use_ int generation_list(int directory_fd, uint32_t **ret, size_t *ret_n);
-/* One rename out of sight, then the files. Blocks: for workers and tests. */
-_must_use_ int generation_remove(int directory_fd, uint32_t number);
-/* Removes what an interrupted generation_stage() or _remove() left. Returns how many. */
+/* Takes a generation out of sight by one rename; its files lie in generations/<ret_leftover> until
+ * they are removed, or generation_sweep() does it. Errors: -EBUSY it is the current one. */
+_must_use_ int generation_hide(int directory_fd, uint32_t number, char **ret_leftover);
+/* Removes what interrupted staging and removals left. Blocks: for workers and tests. */
 _must_use_ int generation_sweep(int directory_fd);
+/* Whether there is something to sweep; cheap. */
+bool generation_needs_sweep(int directory_fd);
 
 /* Whether a generation's paths fit everywhere they are used. @path is the environment's directory.
  * Errors: -ENAMETOOLONG with FAULT_PATH_TOO_LONG. */
