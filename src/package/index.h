@@ -44,10 +44,11 @@ typedef struct IndexFile {
         const char *requires_python; /* NULL: none */
         const char *yanked;          /* NULL: is not; else the reason, which may be "" (PEP 592) */
         Text version;                /* as the file name spells it */
-        Text tags;           /* of a wheel: "cp311-cp311-manylinux_2_17_x86_64"; no build tag */
-        uint64_t size_bytes; /* 0: unknown */
-        int64_t upload_usec; /* since 1970, UTC; 0: unknown (PEP 700) */
-        Digest digest;       /* SHA-256 */
+        Text tags;              /* of a wheel: "cp311-cp311-manylinux_2_17_x86_64"; no build tag */
+        uint64_t size_bytes;    /* 0: unknown */
+        int64_t upload_usec;    /* since 1970, UTC; 0: unknown (PEP 700) */
+        uint64_t modified_usec; /* of a local file (with its size a key for its digest); else 0 */
+        Digest digest;          /* SHA-256 */
         Digest metadata_digest;
 } IndexFile;
 
