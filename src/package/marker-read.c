@@ -89,7 +89,7 @@ static int read_variable(MarkerReader *reader, MarkerSide *ret) {
                                 syntax,
                                 start,
                                 "%s can only be used in lock files",
-                                variable_names[variable]);
+                                marker_variable_to_string(variable));
         *ret = (MarkerSide){ .variable = variable };
         return 0;
 }
