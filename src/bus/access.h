@@ -5,6 +5,7 @@
  * default. Knows nothing of what the methods do. */
 
 #include <sys/types.h>
+
 #include <systemd/sd-bus.h>
 
 #include "basic/macro.h"
@@ -20,8 +21,8 @@ typedef struct AccessRow {
 
 /* How calls are judged; never changed after access_new(). */
 typedef struct AccessSettings {
-        sd_event *event;       /* a reference is taken */
-        uid_t service_uid;     /* ours; if it is not root, other uids are denied without a question */
+        sd_event *event;   /* a reference is taken */
+        uid_t service_uid; /* ours; if it is not root, other uids are denied without a question */
         uint64_t timeout_usec; /* of a question nobody can answer by hand; 0: 25 s */
         bool asks_owner;       /* developer builds: the owner is asked, too (stricter, for tests) */
 } AccessSettings;
@@ -41,12 +42,12 @@ const AccessRow *access_find_row(const char *interface, const char *member);
  *            is held while the question is open. The question dies with the sender.
  * Returns 1 allowed, 0 the question was put: return 1 from the handler.
  * Errors:    a filled @error; denied, unknown sender, too many open questions. */
-_must_use_ int access_check(
-                Access *access,
-                sd_bus_message *message,
-                uid_t owner,
-                const char *const *details,
-                sd_bus_error *error);
+_must_use_ int
+access_check(Access *access,
+             sd_bus_message *message,
+             uid_t owner,
+             const char *const *details,
+             sd_bus_error *error);
 
 /* The uid of the sender, as the bus or the kernel says. Errors: any means denied. */
 _must_use_ int access_caller_uid(Access *access, sd_bus_message *message, uid_t *ret);

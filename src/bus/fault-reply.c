@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "bus/fault-reply.h"
-
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "bus/fault-reply.h"
 
 int fault_reply(sd_bus_error *error, const Fault *fault, int r) {
         if (!fault_is_set(fault)) {
@@ -35,7 +35,11 @@ int fault_reply_format(sd_bus_error *error, FaultCode code, const char *format, 
         va_list arguments;
 
         va_start(arguments, format);
-        (void) vsnprintf(message, sizeof(message), format, arguments); /* cut: still a sentence's start */
+        (void) vsnprintf(
+                        message,
+                        sizeof(message),
+                        format,
+                        arguments); /* cut: still a sentence's start */
         va_end(arguments);
 
         return sd_bus_error_set(error, fault_code_to_error_name(code), message);

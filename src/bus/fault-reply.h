@@ -13,5 +13,4 @@
 int fault_reply(sd_bus_error *error, const Fault *fault, int r);
 
 /* The same for one sentence made here. */
-_printf_(3, 4) int fault_reply_format(
-                sd_bus_error *error, FaultCode code, const char *format, ...);
+_printf_(3, 4) int fault_reply_format(sd_bus_error *error, FaultCode code, const char *format, ...);
