@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 
 #include "basic/file.h"
 #include "bus/environment-object.h"
