@@ -15,7 +15,7 @@ typedef struct Fetch Fetch;     /* one of them */
 /* Called exactly once, never from within fetcher_start(). @answer is the callee's to take from (it is
  * cleared afterwards), @body_fd (or -EBADF) is consumed by taking it with TAKE_FD. The Fetch is gone after. */
 typedef void (*FetchDoneFunction)(FetchAnswer *answer, int *body_fd, void *userdata);
-/* At most every 100 ms. @total_bytes 0: unknown. */
+/* At most every 100 ms. @total_bytes 0: unknown. Must not start or cancel transfers. */
 typedef void (*FetchProgressFunction)(const FetchProgress *progress, void *userdata);
 
 typedef struct FetchCallbacks {

@@ -150,6 +150,13 @@ url_resolve(IndexCollector *collector, const char *href, char **ret_url, const c
         return 0;
 }
 
+/* libcurl takes "https:/x" and "https:///x" for hosts; nobody writes that in good faith. */
+static bool url_has_odd_slashes(const char *url) {
+        const char *rest = strchr(url, ':') + 1;
+
+        return !scheme_is(url, "file") && (rest[0] != '/' || rest[1] != '/' || rest[2] == '/');
+}
+
 /* Errors: -ENOMEM. Exactly one of the two results is set on success. */
 static int
 link_check_url(IndexCollector *collector,
@@ -167,6 +174,8 @@ link_check_url(IndexCollector *collector,
         else if (url_scheme_length(link->href) > 0 && !scheme_is(link->href, "https") &&
                  !scheme_is(link->href, "http") && !scheme_is(link->href, "file"))
                 reason = "its URL is not http, https or file";
+        else if (url_scheme_length(link->href) > 0 && url_has_odd_slashes(link->href))
+                reason = "its URL is malformed";
         else if (url_is_plain(link->href) && url_is_absolute_and_simple(link->href)) {
                 url = text_to_string((Text){ link->href, strcspn(link->href, "#") });
                 if (!url)
