@@ -4,8 +4,9 @@
 /* What a project directory says it needs: its name, its Python, its requirements, its settings.
  *
  * Which file wins: requirements come from pyproject.toml if it has a [project] table or dependency
- * groups, else from requirements.txt, else there are none. A file that is not used for requirements is
- * named in a warning. blast.toml may stand beside either and gives only settings; a setting in
+ * groups, else from requirements.txt, else there are none. With dynamic dependencies, which only a
+ * build could tell, requirements.txt stands in for them. A file that is passed over is named in a
+ * warning. blast.toml may stand beside either and gives only settings; a setting in
  * [tool.blast] of pyproject.toml and the same one in blast.toml: blast.toml wins (it is read last).
  * The Python wanted: .python-version, else env.python_version; requires-python bounds both. */
 
@@ -30,6 +31,8 @@ typedef enum ProjectSource {
 
 typedef struct ProjectRequirement {
         char *text;         /* PEP 508; known to parse, and to have no URL */
+        char *name;         /* normalised, of what is required */
+        char **extras;      /* normalised, of what is required */
         char *origin;       /* "pyproject.toml:12" */
         char *extra;        /* normalised name of the extra it belongs to, or NULL */
         char *group;        /* normalised name of the dependency group it belongs to, or NULL */
@@ -58,8 +61,10 @@ typedef struct Project {
         bool no_index;
         bool require_hashes;
         bool allow_prereleases; /* resolver.allow_prereleases, [tool.uv] prerelease, or --pre */
-        char **files;           /* that were read, for the input digest, sorted */
-        char **warnings;        /* sentences */
+        bool has_dynamic_dependencies; /* [project] leaves them to a build */
+        size_t n_groups_walked;        /* bounds what groups that include each other may cost */
+        char **files;                  /* that were read, for the input digest, sorted */
+        char **warnings;               /* sentences */
 } Project;
 
 #define _cleanup_project_ _cleanup_(project_done)

@@ -2,7 +2,8 @@
 #pragma once
 
 /* pip's requirements file: requirements, files it includes, and the few options that may stand in
- * it. Everything is read beneath one directory. Requirements are checked to be PEP 508. */
+ * it. Everything is read beneath one directory. Requirements are cut out of their lines but not parsed:
+ * whoever uses one does that. */
 
 #include "basic/macro.h"
 #include "basic/text.h"
@@ -16,7 +17,7 @@ enum {
 typedef struct Fault Fault;
 
 typedef struct RequirementsLine {
-        char *text;    /* PEP 508, options and comment taken off */
+        char *text;    /* options and comment taken off */
         char *file;    /* relative to the directory */
         uint32_t line; /* the first of a continued line */
         char **hashes; /* "sha256:…" */
@@ -27,7 +28,7 @@ typedef struct RequirementsFile {
         RequirementsLine *lines;
         size_t n_lines;
         size_t n_allocated;
-        char *index_url; /* NULL: not given; credentials are refused, not kept */
+        char *index_url; /* NULL: not given; as written, credentials included */
         char **extra_index_urls;
         char **find_links;
         char **files; /* all that were read, in the order of reading */
