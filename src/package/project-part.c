@@ -46,6 +46,16 @@ int project_warn(Project *project, const char *format, ...) {
         return strings_consume(&project->warnings, sentence);
 }
 
+int project_replace_text(char **slot, const char *text) {
+        char *copy = strdup(text);
+
+        if (!copy)
+                return -ENOMEM;
+        free(*slot);
+        *slot = copy;
+        return 0;
+}
+
 int project_read_file(
                 int directory_fd,
                 const char *name,

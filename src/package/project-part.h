@@ -22,6 +22,9 @@ _printf_(5, 6) int project_fail(
 /* Adds a sentence to the project's warnings. */
 _printf_(2, 3) _must_use_ int project_warn(Project *project, const char *format, ...);
 
+/* Frees what is there and puts a copy. */
+_must_use_ int project_replace_text(char **slot, const char *text);
+
 /* Reads a whole file beneath the directory. Errors: -ENOENT it is absent (no fault); -EINVAL with a
  * fault for a link, something that is no file, or one that is too large; -ENOMEM. */
 _must_use_ int project_read_file(

@@ -14,7 +14,7 @@ static int read_uv_index(Project *project, const TomlValue *index) {
         if (!url || (is_explicit && is_explicit->type == TOML_BOOL && is_explicit->boolean))
                 return 0;
         if (is_default && is_default->type == TOML_BOOL && is_default->boolean)
-                return replace_string(&project->index_url, url);
+                return project_replace_text(&project->index_url, url);
         return strings_add(&project->extra_index_urls, url);
 }
 
@@ -40,7 +40,7 @@ static int read_uv_indexes(Project *project, const TomlValue *uv) {
         int r;
 
         if (url) {
-                r = replace_string(&project->index_url, url);
+                r = project_replace_text(&project->index_url, url);
                 if (r < 0)
                         return r;
         }

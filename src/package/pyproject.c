@@ -59,16 +59,6 @@ find_typed(Reader *reader,
         return 1;
 }
 
-static int replace_string(char **slot, const char *text) {
-        char *copy = strdup(text);
-
-        if (!copy)
-                return -ENOMEM;
-        free(*slot);
-        *slot = copy;
-        return 0;
-}
-
 /* Every item of @array is a requirement. */
 static int read_requirements(
                 Reader *reader,
@@ -108,7 +98,7 @@ static int read_requires_python(Reader *reader, const TomlValue *table) {
                                 "'project.requires-python' is not a version specifier: %s",
                                 reason.message ?: "it cannot be read.");
 
-        r = replace_string(&reader->project->requires_python, value->string.data);
+        r = project_replace_text(&reader->project->requires_python, value->string.data);
         if (r < 0)
                 return r;
         free(reader->project->requires_python_origin);
@@ -140,7 +130,7 @@ static int read_version(Reader *reader, const TomlValue *table) {
                                 "'%s' is not a version.",
                                 value->string.data);
 
-        return replace_string(&reader->project->version, version->text);
+        return project_replace_text(&reader->project->version, version->text);
 }
 
 static int read_name(Reader *reader, const TomlValue *table) {
