@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/* How it works
+ *
+ * An option writes at its offset into the Client, so a new option is one row and one field. Options and
+ * arguments may be mixed, "--" ends the options. A verb that takes a command stops at its first
+ * argument: what follows belongs to the program that is run. --help is printed from the same rows.
+ */
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "basic/memory.h"
+#include "basic/text.h"
+#include "client/arguments.h"
+#include "client/client.h"
+
+static const Option *option_in(const Option *options, const char *name, size_t length) {
+        for (const Option *option = options; option && option->name; option++)
+                if (strlen(option->name) == length && strncmp(option->name, name, length) == 0)
+                        return option;
+        return NULL;
+}
+
+static const Option *option_find(const Verb *verb, const char *name, size_t length) {
+        const Option *option = verb ? option_in(verb->options, name, length) : NULL;
+
+        return option ?: option_in(program_options, name, length);
+}
+
+static const Option *option_find_letter(const Verb *verb, char letter) {
+        const Option *const tables[] = { verb ? verb->options : NULL, program_options };
+
+        for (size_t i = 0; i < ELEMENTSOF(tables); i++)
+                for (const Option *option = tables[i]; option && option->name; option++)
+                        if (option->letter == letter)
+                                return option;
+        return NULL;
+}
+
+static int option_apply(Client *client, const Option *option, const char *value, Fault *fault) {
+        void *target = (char *) client + option->offset;
+        uint64_t number;
+
+        switch (option->kind) {
+        case OPTION_FLAG:
+                *(bool *) target = true;
+                return 0;
+        case OPTION_TEXT:
+                *(const char **) target = value;
+                return 0;
+        case OPTION_LIST:
+                return strings_add(target, value);
+        case OPTION_NUMBER:
+                if (text_to_u64(text_of(value), &number) < 0 || number > UINT32_MAX)
+                        return fault_set(
+                                        fault,
+                                        -EINVAL,
+                                        FAULT_USAGE,
+                                        value,
+                                        "Option --%s wants a number, not '%s'.",
+                                        option->name,
+                                        value);
+                *(uint32_t *) target = (uint32_t) number;
+                return 0;
+        }
+        return -EINVAL;
+}
+
+/* Where we are in the command line. */
+typedef struct Parse {
+        Client *client;
+        const Verb *verb;
+        int argc;
+        char **argv;
+        int *position;
+        Fault *fault;
+} Parse;
+
+static int parse_value(Parse *parse, const Option *option, const char *given, const char **ret) {
+        if (given) {
+                *ret = given;
+                return 0;
+        }
+        if (*parse->position >= parse->argc)
+                return fault_set(
+                                parse->fault,
+                                -EINVAL,
+                                FAULT_USAGE,
+                                option->name,
+                                "Option --%s wants a value: --%s %s.",
+                                option->name,
+                                option->name,
+                                option->value);
+        *ret = parse->argv[(*parse->position)++];
+        return 0;
+}
+
+static int parse_unknown(Parse *parse, const char *text) {
+        (void) fault_set(
+                        parse->fault, -EINVAL, FAULT_USAGE, text, "There is no option '%s'.", text);
+        if (parse->verb)
+                fault_hint(parse->fault, "blast %s --help lists the options.", parse->verb->name);
+        else
+                fault_hint(parse->fault, "blast --help lists the options.");
+        return -EINVAL;
+}
+
+static int parse_long(Parse *parse, const char *text) {
+        const char *equals = strchr(text, '='), *value = NULL;
+        size_t length = equals ? (size_t) (equals - text) : strlen(text);
+        const Option *option = option_find(parse->verb, text + 2, length - 2);
+        int r;
+
+        if (!option)
+                return parse_unknown(parse, text);
+        if (option->kind == OPTION_FLAG) {
+                if (equals)
+                        return fault_set(
+                                        parse->fault,
+                                        -EINVAL,
+                                        FAULT_USAGE,
+                                        text,
+                                        "Option --%s takes no value.",
+                                        option->name);
+                return option_apply(parse->client, option, NULL, parse->fault);
+        }
+        r = parse_value(parse, option, equals ? equals + 1 : NULL, &value);
+        if (r < 0)
+                return r;
+        return option_apply(parse->client, option, value, parse->fault);
+}
+
+/* "-q", "-qv", "-Cdir", "-C dir". */
+static int parse_short(Parse *parse, const char *text) {
+        int r;
+
+        for (const char *letter = text + 1; *letter; letter++) {
+                const Option *option = option_find_letter(parse->verb, *letter);
+                const char *value = NULL;
+
+                if (!option)
+                        return parse_unknown(parse, text);
+                if (option->kind != OPTION_FLAG) {
+                        r = parse_value(parse, option, letter[1] ? letter + 1 : NULL, &value);
+                        if (r < 0)
+                                return r;
+                }
+                r = option_apply(parse->client, option, value, parse->fault);
+                if (r < 0)
+                        return r;
+                if (value)
+                        break;
+        }
+        return 0;
+}
+
+static int take_rest(Parse *parse, char ***arguments) {
+        int r = 0;
+
+        while (r >= 0 && *parse->position < parse->argc)
+                r = strings_add(arguments, parse->argv[(*parse->position)++]);
+        return r;
+}
+
+int arguments_parse(
+                Client *client,
+                const Verb *verb,
+                int argc,
+                char **argv,
+                int *position,
+                char ***ret_arguments,
+                Fault *fault) {
+        Parse parse = { client, verb, argc, argv, position, fault };
+        _cleanup_(strings_freep) char **arguments = NULL;
+        bool is_over = false;
+        int r = 0;
+
+        while (r >= 0 && !is_over && *position < argc) {
+                const char *text = argv[*position];
+                bool is_option = text[0] == '-' && text[1];
+
+                if (!is_option && (!verb || verb->takes_command))
+                        break; /* the verb itself, or the command */
+                (*position)++;
+                if (streq(text, "--"))
+                        is_over = true;
+                else if (!is_option)
+                        r = strings_add(&arguments, text);
+                else if (text[1] == '-')
+                        r = parse_long(&parse, text);
+                else
+                        r = parse_short(&parse, text);
+        }
+        if (r >= 0 && verb)
+                r = take_rest(&parse, &arguments);
+        if (r < 0)
+                return r;
+        *ret_arguments = TAKE_PTR(arguments);
+        return 0;
+}
+
+const Verb *verb_find(const char *name) {
+        for (const Verb *verb = verbs; verb->name; verb++)
+                if (streq(verb->name, name))
+                        return verb;
+        return NULL;
+}
+
+/* Edits (insert, delete, replace) between two short words. Source: Levenshtein 1966. */
+static unsigned word_distance(const char *a, const char *b) {
+        enum {
+                WORD_MAX = 32
+        };
+        size_t n = strlen(b);
+        unsigned row[WORD_MAX + 1];
+
+        if (strlen(a) > WORD_MAX || n > WORD_MAX)
+                return UINT_MAX;
+        for (unsigned j = 0; j <= n; j++)
+                row[j] = j;
+        for (unsigned i = 1; a[i - 1]; i++) {
+                unsigned diagonal = row[0];
+                row[0] = i;
+                for (size_t j = 1; j <= n; j++) {
+                        unsigned above = row[j];
+                        unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
+                        row[j] = MIN(MIN(above, row[j - 1]) + 1, replaced);
+                        diagonal = above;
+                }
+        }
+        return row[n];
+}
+
+const char *verb_suggest(const char *name) {
+        const char *best = NULL;
+        unsigned best_distance = 3;
+
+        for (const Verb *verb = verbs; verb->name; verb++) {
+                unsigned distance = word_distance(name, verb->name);
+                if (distance < best_distance) {
+                        best = verb->name;
+                        best_distance = distance;
+                }
+        }
+        return best;
+}
+
+static void print_option(const Option *option) {
+        char left[64];
+
+        snprintf(left,
+                 sizeof(left),
+                 "%s%c%s --%s%s%s",
+                 option->letter ? "-" : " ",
+                 option->letter ?: ' ',
+                 option->letter ? "," : " ",
+                 option->name,
+                 option->value ? " " : "",
+                 option->value ?: "");
+        printf("  %-30s %s\n", left, option->help);
+}
+
+static void print_options(const char *title, const Option *options) {
+        if (!options || !options->name)
+                return;
+        printf("\n%s\n", title);
+        for (const Option *option = options; option->name; option++)
+                print_option(option);
+}
+
+void help_print_program(void) {
+        printf("Usage: blast [OPTION...] VERB [ARGUMENT...]\n\n"
+               "A live, walled-in environment for the Python project you stand in.\n\nVerbs\n");
+        for (const Verb *verb = verbs; verb->name; verb++) {
+                char left[64];
+                snprintf(left, sizeof(left), "%s %s", verb->name, verb->arguments);
+                printf("  %-30s %s\n", left, verb->help);
+        }
+        print_options("Options", program_options);
+        printf("\n'blast VERB --help' tells more; 'blast start' is where to begin.\n");
+}
+
+void help_print_verb(const Verb *verb) {
+        printf("Usage: blast %s [OPTION...] %s\n\n%s\n",
+               verb->name,
+               verb->arguments,
+               verb->details);
+        print_options("Options", verb->options);
+        print_options("Options of every verb", program_options);
+}
+
+static void print_table_rows(const char *owner, const Option *options) {
+        for (const Option *option = options; option && option->name; option++)
+                printf("option\t%s\t%c\t%s\t%s\t%s\n",
+                       owner,
+                       option->letter ?: '-',
+                       option->name,
+                       option->value ?: "",
+                       option->help);
+}
+
+void help_print_tables(void) {
+        print_table_rows("", program_options);
+        for (const Verb *verb = verbs; verb->name; verb++) {
+                printf("verb\t%s\t%s\t%s\n", verb->name, verb->arguments, verb->help);
+                for (const char *line = verb->details; *line;) {
+                        size_t length = strcspn(line, "\n");
+                        printf("details\t%s\t%.*s\n", verb->name, (int) length, line);
+                        line += length + (line[length] == '\n');
+                }
+                print_table_rows(verb->name, verb->options);
+        }
+}

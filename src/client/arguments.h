@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/* Command lines as data: a verb is a table row with a table of options; parsing, --help, completions
+ * and the man page are made from the same tables. */
+
+#include "basic/fault.h"
+#include "basic/macro.h"
+
+typedef struct Client Client;
+
+typedef enum OptionKind {
+        OPTION_FLAG,   /* sets a bool */
+        OPTION_TEXT,   /* sets a borrowed string */
+        OPTION_LIST,   /* adds to a list of strings; may be given again */
+        OPTION_NUMBER, /* sets a uint32_t */
+} OptionKind;
+
+typedef struct Option {
+        char letter;       /* 0: none */
+        const char *name;  /* without the dashes */
+        const char *value; /* "DIR"; NULL for a flag */
+        const char *help;
+        OptionKind kind;
+        size_t offset; /* of the target in Client */
+} Option;
+
+typedef struct Verb {
+        const char *name;
+        const char *arguments; /* "[PACKAGE...]" */
+        const char *help;      /* one line of the overview */
+        const char *details;   /* paragraphs of `blast VERB --help` and of the man page */
+        const Option *options; /* ends with a row without a name; may be NULL */
+        unsigned n_arguments_min;
+        unsigned n_arguments_max; /* UINT_MAX: any number */
+        bool takes_command;       /* what follows the first argument, or "--", is not ours */
+        int (*run)(Client *client, char **arguments);
+} Verb;
+
+extern const Option program_options[];
+extern const Verb verbs[]; /* ends with a row without a name */
+
+/* Parses the options of @verb (NULL: those before the verb) out of @argv from @position on. What is
+ * left is handed over as a list. Errors: -EINVAL (FAULT_USAGE). */
+_must_use_ int
+arguments_parse(Client *client,
+                const Verb *verb,
+                int argc,
+                char **argv,
+                int *position,
+                char ***ret_arguments,
+                Fault *fault);
+
+const Verb *verb_find(const char *name);
+/* The verb whose name is nearest, for "did you mean"; NULL if none is near. */
+const char *verb_suggest(const char *name);
+
+void help_print_program(void);
+void help_print_verb(const Verb *verb);
+/* Everything about the command line in one stable text form, for tools that make the man page and the
+ * completions: "verb\t…" and "option\t…" lines. */
+void help_print_tables(void);
