@@ -226,7 +226,8 @@ static unsigned word_distance(const char *a, const char *b) {
                 for (size_t j = 1; j <= n; j++) {
                         unsigned above = row[j];
                         unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
-                        row[j] = MIN(MIN(above, row[j - 1]) + 1, replaced);
+                        unsigned added = MIN(above, row[j - 1]) + 1;
+                        row[j] = MIN(added, replaced);
                         diagonal = above;
                 }
         }

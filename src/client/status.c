@@ -15,11 +15,6 @@
 #include "client/call.h"
 #include "client/status.h"
 
-static void json_decrefp(json_t **value) {
-        json_decref(*value);
-}
-#define _cleanup_json_ _cleanup_(json_decrefp)
-
 static int json_print(const json_t *value) {
         int r = json_dumpf(value, stdout, JSON_INDENT(2));
 
@@ -71,7 +66,7 @@ static int read_run(sd_bus_message *reply, json_t *runs) {
         if (r < 0)
                 return r;
 
-        _cleanup_json_ json_t *words = json_array();
+        json_auto_t *words = json_array();
         FOREACH_TEXT(word, argv)
                 if (json_array_append_new(words, json_string(word)) < 0)
                         return -ENOMEM;
@@ -174,7 +169,7 @@ static int load_status(Client *client, json_t **ret) {
                 { "python_path", "Environment.PythonPath", 's' },
                 { "venv", "Environment.VenvState", 's' },
         };
-        _cleanup_json_ json_t *object = json_object();
+        json_auto_t *object = json_object();
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(simple); i++) {
@@ -320,7 +315,7 @@ static int print_status(Client *client, const json_t *object) {
 }
 
 int status_show(Client *client) {
-        _cleanup_json_ json_t *object = NULL;
+        json_auto_t *object = NULL;
         int r = load_status(client, &object);
 
         if (r < 0)
@@ -330,7 +325,7 @@ int status_show(Client *client) {
 
 static int load_environments(Client *client, json_t **ret) {
         _cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
-        _cleanup_json_ json_t *list = json_array();
+        json_auto_t *list = json_array();
         const char *path, *id, *name, *project;
         uint32_t generation, n_runs;
         int r;
@@ -378,7 +373,7 @@ int status_show_all(Client *client) {
         static const char *const headers[] = { "NAME", "RUNNING", "GENERATION", "PROJECT" };
         _cleanup_(show_table_freep) ShowTable *table =
                         show_table_new(&client->show, headers, ELEMENTSOF(headers));
-        _cleanup_json_ json_t *list = NULL;
+        json_auto_t *list = NULL;
         char runs[24], generation[24];
         json_t *item;
         size_t i;
@@ -415,7 +410,7 @@ int status_show_all(Client *client) {
 
 static int load_generations(Client *client, json_t **ret) {
         _cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
-        _cleanup_json_ json_t *list = json_array();
+        json_auto_t *list = json_array();
         uint32_t number, n_packages;
         uint64_t created_usec;
         const char *verb;
@@ -463,7 +458,7 @@ int status_show_generations(Client *client) {
         static const char *const headers[] = { "GENERATION", "MADE BY", "PACKAGES", "WHEN", "" };
         _cleanup_(show_table_freep) ShowTable *table =
                         show_table_new(&client->show, headers, ELEMENTSOF(headers));
-        _cleanup_json_ json_t *list = NULL;
+        json_auto_t *list = NULL;
         char number[24], packages[24], age[32];
         json_t *item;
         size_t i;
