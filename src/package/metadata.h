@@ -19,7 +19,7 @@ typedef struct Metadata {
         const char *name;                 /* as written */
         const char *version;              /* as written */
         const char *requires_python;      /* NULL: any */
-        const char *const *requires_dist; /* PEP 508 texts, comments of old writers taken off */
+        const char *const *requires_dist; /* PEP 508 texts, as written, on one line */
         size_t n_requires_dist;
         const char *const *provides_extra; /* as written */
         size_t n_provides_extra;
@@ -29,8 +29,7 @@ typedef struct Metadata {
 } Metadata;
 
 /* Parses the header part; the body (description) is not looked at. @subject names the file in the
- * fault. Errors: -EBADMSG name, version or Metadata-Version missing or malformed, a line that is no
- * header, wrong UTF-8 in a field that is used, an unknown major version; -E2BIG over a limit;
+ * fault. Errors: -EBADMSG name, version or Metadata-Version missing or malformed, wrong UTF-8 in a field that is used, an unknown major version; -E2BIG over a limit;
  * -ENOMEM. Fault: METADATA_INVALID. Fuzzed: tests/fuzz/fuzz-metadata.c.
  * Source: Core metadata specifications 1.0 to 2.4 (PEP 241, 314, 345, 566, 643, 685, 753). */
 _must_use_ int
