@@ -32,12 +32,12 @@ int fetch_channel_receive(
         if (!packet)
                 return -ENOMEM;
         n = channel_receive(fd, packet, CHANNEL_PACKET_MAX, &body_fd, 1, &n_fds);
-        if (n < 0)
-                return (int) n;
-        if (n == 0)
-                return -EPIPE;
-        if (n_fds == 0) {
+        /* Whatever a failed receive left in it has been closed. */
+        if (n <= 0 || n_fds == 0)
                 body_fd = -EBADF;
+        if (n <= 0)
+                return n < 0 ? (int) n : -EPIPE;
+        if (n_fds == 0) {
                 r = fetch_progress_decode(packet, (size_t) n, ret_progress);
                 if (r != -EBADMSG)
                         return r;
