@@ -234,10 +234,43 @@ static bool scan_local(Scanner *scanner, Parts *parts) {
         return in_segment;
 }
 
+/* How many bytes of white space the text begins with, or ends with; white space is what Unicode calls
+ * so, as in the pattern of PEP 440. */
+static size_t space_size(Text text, bool at_end) {
+        static const char *const wide[] = {
+                "\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
+                "\u2004",   "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
+                "\u2028",   "\u2029", "\u202f", "\u205f", "\u3000",
+        };
+        char c;
+
+        if (text.length == 0)
+                return 0;
+        c = at_end ? text.data[text.length - 1] : text.data[0];
+        if (c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f))
+                return 1;
+        if ((uint8_t) c < 0x80)
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(wide); i++)
+                if (at_end ? text_ends_with(text, wide[i]) : text_starts_with(text, wide[i]))
+                        return strlen(wide[i]);
+        return 0;
+}
+
+static Text strip_space(Text text) {
+        size_t n;
+
+        while ((n = space_size(text, false)) > 0)
+                text = (Text){ text.data + n, text.length - n };
+        while ((n = space_size(text, true)) > 0)
+                text.length -= n;
+        return text;
+}
+
 static int parts_scan(Text text, Parts *ret) {
         Scanner scanner;
 
-        text = text_strip(text);
+        text = strip_space(text);
         if (text.length > VERSION_LENGTH_MAX)
                 return -ERANGE;
         scanner = (Scanner){ .at = text.data, .end = text.data + text.length };
