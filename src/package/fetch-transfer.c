@@ -341,7 +341,9 @@ int fetch_transfer_init(
         SET(CURLOPT_URL, request->url);
         SET(CURLOPT_USERAGENT, "blast/" BLAST_VERSION);
         SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
-        SET(CURLOPT_PIPEWAIT, 1L); /* rather share a connection than open another */
+        /* Rather share a connection than open another. Without TLS nothing tells libcurl early that it cannot
+         * be shared, and requests would wait for each other. */
+        SET(CURLOPT_PIPEWAIT, url_has_scheme(request->url, "https") ? 1L : 0L);
         r = transfer_set_limits(transfer, context);
         if (r < 0)
                 return r;
