@@ -369,6 +369,7 @@ static void explain_platform(Builder *builder, const TagSet *set, const WheelNam
 }
 
 void wheel_name_explain(Builder *builder, const TagSet *set, const WheelName *wheel) {
+        const char *own = tag_set_count(set) > 0 ? tag_set_at(set, 0).python : "";
         bool has_python = false, has_abi = false;
 
         if (wheel_name_rank(set, wheel) >= 0)
@@ -377,7 +378,10 @@ void wheel_name_explain(Builder *builder, const TagSet *set, const WheelName *wh
                 Tag tag = tag_set_at(set, i);
                 bool fits = list_has(wheel->tags.pythons, tag.python);
 
-                has_python = has_python || fits;
+                /* Older versions are only here for their stable ABI: a wheel for one is not for us. */
+                has_python = has_python ||
+                                (fits &&
+                                 (streq(tag.python, own) || string_after(tag.python, "py")));
                 has_abi = has_abi || (fits && list_has(wheel->tags.abis, tag.abi));
         }
         if (has_abi) {
@@ -398,6 +402,5 @@ void wheel_name_explain(Builder *builder, const TagSet *set, const WheelName *wh
                 add_python(builder, wheel->tags.pythons[i]);
         }
         builder_add(builder, ", not for ");
-        if (tag_set_count(set) > 0)
-                add_python(builder, tag_set_at(set, 0).python);
+        add_python(builder, own);
 }
