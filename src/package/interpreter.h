@@ -1,94 +1,54 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-/* Python interpreters: what one says of itself (the report of python/blast/probe.py), and which one in
- * a list of directories fits a request. Nothing is executed here. */
-
-#include <sys/stat.h>
+/* What a Python interpreter says of itself: the report of python/blast/probe.py, checked, with the
+ * marker environment and the tags that follow from it. Executes nothing. */
 
 #include "basic/macro.h"
+#include "basic/memory.h"
 #include "basic/text.h"
+#include "package/marker.h"
+#include "package/tag.h"
 
 typedef struct Fault Fault;
-typedef struct MarkerEnvironment MarkerEnvironment; /* package/marker.h */
-typedef struct TagList TagList;                     /* package/tag.h */
 
 enum {
         INTERPRETER_REPORT_MAX = 1024 * 1024,
-        INTERPRETER_DIRECTORY_MAX = 20000
+        INTERPRETER_MINOR_MIN = 8
 };
 
 /* One report, checked. */
 typedef struct Interpreter {
-        char *path;    /* as it was found */
-        char *version; /* "3.11.2" */
-        unsigned major;
-        unsigned minor;
-        char *implementation; /* "cpython" */
-        char *cache_tag;      /* "cpython-311" */
-        char *soabi;          /* "cpython-311-x86_64-linux-gnu" */
-        char *prefix;
-        char *base_prefix;
-        char *stdlib;        /* absolute */
-        char *site_packages; /* of an environment, relative to it: "lib/python3.11/site-packages" */
-        char *glibc_version; /* "2.36"; NULL: not glibc */
-        char *musl_version;  /* "1.2"; NULL: not musl */
-        char *machine;       /* "x86_64" */
+        const char *path;    /* as it was found */
+        const char *version; /* "3.11.2", "3.14.0b2" */
+        const Version *parsed_version;
+        uint32_t major;
+        uint32_t minor;
+        const char *implementation;  /* "cpython" */
+        const char *cache_tag;       /* "cpython-311" */
+        const char *soabi;           /* "cpython-311-x86_64-linux-gnu"; NULL: it does not say */
+        const char *prefix;          /* of the environment it belongs to, else as @base_prefix */
+        const char *base_prefix;     /* absolute */
+        const char *base_executable; /* the program without any environment */
+        const char *stdlib;          /* absolute */
+        const char *site_packages; /* of an environment, relative to it: "lib/python3.11/site-packages" */
+        const char *machine;       /* "x86_64" */
+        const char *libc_version; /* "2.36" */
+        LibcKind libc;
         bool is_venv;
         bool is_externally_managed;
         bool is_free_threaded;
         bool is_debug;
-        MarkerEnvironment *markers;
-        TagList *tags; /* best first */
+        MarkerEnvironment markers;
+        const TagSet *tags;
+        Arena *memory; /* owns all of the above */
 } Interpreter;
 
-Interpreter *interpreter_free(Interpreter *interpreter);
-
 /* Reads @report, the JSON that probe.py printed when run by @path.
- * Errors: -EINVAL with a fault PYTHON_INVALID: not such a report, a Python older than 3.8, not CPython, a
+ * Errors: -EINVAL with a fault PYTHON_INVALID: not such a report, older than 3.8, not CPython, a
  * platform without tags; -ENOMEM. */
 _must_use_ int
 interpreter_parse(const char *path, const char *report, Interpreter **ret, Fault *fault);
-
-/* What is looked for. */
-typedef struct InterpreterRequest {
-        const char *python; /* "3.11", "3.11.4", ">=3.10,<3.13", "python3.11", a path; NULL: any */
-        const char *python_origin;   /* ".python-version:1", "--python"; for the fault */
-        const char *requires_python; /* a specifier set that bounds the choice; NULL: none */
-        const char *requires_python_origin;
-} InterpreterRequest;
-
-/* What the search can tell without running it. */
-typedef struct InterpreterCandidate {
-        char *path;
-        unsigned major; /* 0: not known */
-        unsigned minor;
-        int micro; /* -1: not known */
-} InterpreterCandidate;
-
-#define _cleanup_interpreter_candidate_ _cleanup_(interpreter_candidate_done)
-void interpreter_candidate_done(InterpreterCandidate *candidate);
-
-/* Looks through @directories in order for pythonX.Y and python3 that are ELF programs (scripts, such as
- * the shims of version managers, are passed over). A directory may end in "/STAR/bin" with STAR being
- * an asterisk: every entry of the parent is tried. The newest minor version that fits wins, among equals the first
- * directory; without a request, versions Python itself no longer supports come last.
- * Whoever asks must check the exact version against the report of the one that was found.
- * Errors: -ENOENT with a fault NO_PYTHON that names what was looked for and what is there; -EINVAL
- * with a fault PROJECT_INVALID for a request that cannot be read; -ENOMEM. */
-_must_use_ int interpreter_find(
-                const InterpreterRequest *request,
-                char *const *directories,
-                InterpreterCandidate *ret,
-                Fault *fault);
-
-/* Whether a probed interpreter satisfies the request, exactly this time.
- * Errors: -ENOENT with a fault NO_PYTHON; -EINVAL as above. */
-_must_use_ int
-interpreter_check(const Interpreter *interpreter, const InterpreterRequest *request, Fault *fault);
-
-/* "<device>-<inode>-<size>-<mtime in ns>" of the program @path leads to, in hex: the key under which a report
- * stays valid. Errors: errno of stat(2). */
-_must_use_ int interpreter_signature(const char *path, char **ret);
+Interpreter *interpreter_free(Interpreter *interpreter);
 
 DEFINE_CLEANUP(Interpreter, interpreter_free)
