@@ -27,8 +27,8 @@ typedef struct MaterialiseItem {
 /* Descriptors from WORKER_FD_FIRST: destination directory, trees/, bytecode/ (store_get_directory()). With
  * no items the file system of the destination is flushed and nothing else is done: once for many
  * wheels that were unpacked with @is_flushed_later. Files become 0644 or 0755 and directories 0755 of
- * the worker's uid, whatever they are in the store. A file that exists already is a fault, except below
- * two trees that both bring it: then the earlier item wins, as the overlay would show it. */
+ * the worker's uid, whatever they are in the store. What is there already stays: the destination is
+ * new, and of two trees with one file the earlier item wins, as in the overlay. */
 typedef struct MaterialiseRequest {
         MaterialiseItem *items;
         size_t n_items;

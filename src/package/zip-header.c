@@ -4,8 +4,8 @@
  *
  * The local header must say the same as the directory: name, method, flags, CRC-32, sizes. With a
  * data descriptor (flag bit 3) it may say 0 instead, and the descriptor must have its signature and
- * agree. A zip64 field counts, and is allowed, only behind a sentinel (0xffffffff); the one exception
- * is an empty zip64 field, which announces a descriptor of 64 bits. Refused besides: encryption,
+ * agree. A zip64 field counts, and is allowed, only behind a sentinel (0xffffffff); the exceptions are
+ * local: an empty one, which announces a descriptor of 64 bits, and one that repeats both sizes. Refused besides: encryption,
  * methods other than stored and deflate, the Unicode path field (a second name), comments of members,
  * several disks, bytes after a zip64 end record.
  */
@@ -219,6 +219,16 @@ apply_zip64(const ZipSource *source,
         return 0;
 }
 
+/* Without a sentinel a local header may have a zip64 field all the same: an empty one, or both sizes
+ * again, as Bazel writes them, which is where the wheels of protobuf come from. */
+static bool is_harmless_zip64(const ZipHeader *header, const uint8_t *at, size_t size) {
+        if (!header->is_local)
+                return false;
+        return size == 0 ||
+                        (size == 16 && get_u64(at) == header->size &&
+                         get_u64(at + 8) == header->compressed_size);
+}
+
 static bool extra_is_refused(uint16_t id) {
         for (size_t i = 0; i < ELEMENTSOF(extras_refused); i++) {
                 if (extras_refused[i] == id)
@@ -252,13 +262,14 @@ read_extra(const ZipSource *source,
                                         header->name,
                                         "has an extra field that gives it another meaning");
                 if (id == EXTRA_ZIP64) {
-                        if (header->has_zip64 || (!needs_zip64 && n > 0))
+                        if (header->has_zip64 ||
+                            (!needs_zip64 && !is_harmless_zip64(header, at + 4, n)))
                                 return zip_refuse_member(
                                                 source,
                                                 fault,
                                                 header->name,
                                                 "has a zip64 field that nothing asks for");
-                        r = apply_zip64(source, header, at + 4, n, fault);
+                        r = apply_zip64(source, header, at + 4, needs_zip64 ? n : 0, fault);
                         if (r < 0)
                                 return r;
                 }
@@ -417,6 +428,7 @@ int zip_read_local(
                 return zip_refuse_member(
                                 source, fault, central->name, "reaches into the directory");
         local = read_common(at + 6);
+        local.is_local = true;
         local.name = (Text){ (const char *) at + LOCAL_SIZE, get_u16(at + 26) };
         r = read_extra(source,
                        &local,

@@ -35,6 +35,7 @@ typedef struct ZipHeader {
         uint16_t flags;
         uint16_t method;
         bool has_zip64;
+        bool is_local;
 } ZipHeader;
 
 typedef struct ZipDirectory {

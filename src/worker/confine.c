@@ -142,11 +142,10 @@ static const int calls_common[] = {
 };
 
 static const int calls_writing[] = {
-        SCMP_SYS(copy_file_range), SCMP_SYS(fallocate), SCMP_SYS(fchmod),
-        SCMP_SYS(fdatasync),       SCMP_SYS(fsync),     SCMP_SYS(mkdir),
-        SCMP_SYS(mkdirat),         SCMP_SYS(rename),    SCMP_SYS(renameat),
-        SCMP_SYS(renameat2),       SCMP_SYS(rmdir),     SCMP_SYS(sync_file_range),
-        SCMP_SYS(syncfs),          SCMP_SYS(unlink),    SCMP_SYS(unlinkat),
+        SCMP_SYS(copy_file_range), SCMP_SYS(fallocate), SCMP_SYS(fchmod),    SCMP_SYS(fchmodat),
+        SCMP_SYS(fdatasync),       SCMP_SYS(fsync),     SCMP_SYS(mkdir),     SCMP_SYS(mkdirat),
+        SCMP_SYS(rename),          SCMP_SYS(renameat),  SCMP_SYS(renameat2), SCMP_SYS(rmdir),
+        SCMP_SYS(sync_file_range), SCMP_SYS(syncfs),    SCMP_SYS(unlink),    SCMP_SYS(unlinkat),
         SCMP_SYS(utimensat),
 };
 
@@ -175,7 +174,6 @@ static const int calls_refused[] = {
         SCMP_SYS(keyctl),
         SCMP_SYS(kill),
         SCMP_SYS(link),
-        SCMP_SYS(linkat),
         SCMP_SYS(listen),
         SCMP_SYS(mknod),
         SCMP_SYS(mknodat),
@@ -449,6 +447,10 @@ static int fill_filter(scmp_filter_ctx filter, const ConfineRules *rules) {
                 if (r < 0)
                         return r;
         }
+        r = seccomp_rule_add(
+                        filter, rules->makes_links ? SCMP_ACT_ALLOW : refuse, SCMP_SYS(linkat), 0);
+        if (r < 0)
+                return r;
         if (rules->uses_network)
                 r = allow_network(filter);
         else {

@@ -11,6 +11,7 @@
 typedef struct ConfineRules {
         bool uses_network; /* sockets of INET, INET6, UNIX; the resolver's threads and plugins */
         bool writes_files; /* make, rename, remove and change below @writable_fds */
+        bool makes_links;  /* hard links between @writable_fds */
         char **readable;   /* absolute paths of files or directories; absent ones are ignored */
         int *readable_fds; /* directories; borrowed */
         size_t n_readable_fds;

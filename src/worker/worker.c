@@ -119,7 +119,6 @@ static int confinement_test(const WorkerRole *role) {
         bool has_landlock, all_refused = true;
         int r;
 
-        /* exec runs last but is tried before: a worker that could exec would lose the report. */
         r = confine(&rules, &has_landlock);
         if (r < 0) {
                 fprintf(stderr, "%s: cannot confine: %s\n", role->name, strerror(-r));
