@@ -292,11 +292,12 @@ static bool tags_have(const Text *tags, size_t n_tags, const Tag *wanted) {
 /* The file name may not claim more than the wheel was built for. Wheels of the first years have no
  * Tag at all; they say nothing. */
 static int check_tags(Wheel *wheel, const Text *tags, size_t n_tags, Fault *fault) {
-        const WheelName *name = wheel->name;
+        const TagParts *parts = &wheel->name->tags;
 
-        for (const char *const *python = name->pythons; n_tags > 0 && *python; python++) {
-                for (const char *const *abi = name->abis; *abi; abi++) {
-                        for (const char *const *platform = name->platforms; *platform; platform++) {
+        for (const char *const *python = parts->pythons; n_tags > 0 && *python; python++) {
+                for (const char *const *abi = parts->abis; *abi; abi++) {
+                        for (const char *const *platform = parts->platforms; *platform;
+                             platform++) {
                                 const Tag tag = { *python, *abi, *platform };
 
                                 if (!tags_have(tags, n_tags, &tag))
