@@ -9,6 +9,9 @@
 #include "basic/macro.h"
 #include "package/request.h" /* only for the type IndexSettings */
 
+/* No index at all, only find-links (PIP_NO_INDEX). */
+#define SETTINGS_NO_INDEX ""
+
 /* One value in force. */
 typedef struct SettingSource {
         const char *key; /* "index-url", as among the options of the D-Bus methods */
@@ -22,6 +25,8 @@ typedef struct ClientSettings {
         char *exclude_newer;
         SettingSource *sources; /* one per key, in a fixed order */
         size_t n_sources;
+        size_t n_extra_given; /* list entries at the front that came by client_settings_set() */
+        size_t n_links_given;
         char **warnings; /* sentences: settings that were seen and are not honoured */
 } ClientSettings;
 
@@ -31,7 +36,8 @@ void client_settings_done(ClientSettings *settings);
 /* Reads this process's environment and the files it names. Errors: -EINVAL a value that makes no sense
  * (FAULT_USAGE, names the place), -ENOMEM. */
 _must_use_ int client_settings_load(ClientSettings *ret, Fault *fault);
-/* Command line options win over everything: sets @key ("index-url", "offline", …) from @value. */
+/* Command line options win over everything: sets @key ("index-url", "offline", …) from @value. Those that are
+ * lists stand before what was configured, in the order in which they are given. */
 _must_use_ int client_settings_set(
                 ClientSettings *settings,
                 const char *key,
