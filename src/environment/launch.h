@@ -114,6 +114,7 @@ typedef struct ExecRequest {
         char *home;
         char *project;
         char *site_packages; /* absolute */
+        char *limit_reason;  /* why cgroups hold no limit; NULL: they do */
         bool has_user_namespace;
         bool upper_is_volatile;
         uint64_t namespaces_outside[6];
@@ -156,7 +157,8 @@ enum {
         MONITOR_FD_USER_NAMESPACE = 8, /* /dev/null where there is none */
         MONITOR_FD_RUN = 9,
         MONITOR_FD_CONTROL = 10, /* /dev/null where there is none */
-        MONITOR_FD_SOURCES = 11,
+        MONITOR_FD_JOURNAL = 11, /* stream for a detached run; /dev/null where there is none */
+        MONITOR_FD_SOURCES = 12,
 };
 
 void monitor_request_done(MonitorRequest *request);

@@ -86,14 +86,21 @@ typedef struct RootSpec {
 /* Operations that build the root of a sandbox; parents always come before what lies below them. */
 _must_use_ int mount_list_for_root(const RootSpec *spec, MountList *ret);
 
-/* Operations that mount a generation's overlays below @stage: site/, bin/, etc/. Indices: 0 bin of the
- * generation, 1 upper, 2 work, 3 upper-bin, 4 work-bin, 5… layers. */
+/* Operations that mount a generation's overlays on the stage: /site and /bin. */
+enum {
+        OVERLAY_INDEX_BIN, /* the generation's own bin/ */
+        OVERLAY_INDEX_UPPER,
+        OVERLAY_INDEX_WORK,
+        OVERLAY_INDEX_UPPER_BIN,
+        OVERLAY_INDEX_WORK_BIN,
+        OVERLAY_INDEX_LAYERS, /* and what follows, topmost first */
+};
+
 typedef struct OverlaySpec {
-        const char *stage;
         size_t n_layers;
         bool is_in_user_namespace;
-        bool upper_is_volatile;
 } OverlaySpec;
+
 _must_use_ int mount_list_for_generation(const OverlaySpec *spec, MountList *ret);
 
 /* One operation a line, as the golden tests and `blast debug plan` show it. */
