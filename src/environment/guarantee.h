@@ -44,7 +44,7 @@ typedef struct GuaranteeWish {
         uint64_t memory_max_bytes;      /* 0: not wished */
         uint64_t n_processes_max;       /* 0: not wished */
         uint64_t file_max_bytes;        /* 0: not wished */
-        const char *limit_reason;       /* why cgroups hold no limit; NULL: they do */
+        const char *limit_reason;       /* why cgroups hold no limit */
         uint64_t namespaces_outside[6]; /* inodes of mnt pid ipc uts cgroup net outside */
 } GuaranteeWish;
 

@@ -55,8 +55,9 @@ typedef struct SandboxSpec {
         char *const *argv; /* argv[0] is looked up in the sandbox's PATH unless it has a slash */
         const char *directory; /* absolute; NULL or absent inside: the project */
         char *const *environ; /* "NAME=value" as the caller has them; scrubbed by environ_scrub() */
-        const char *home;     /* $HOME of the owner: empty inside but for what follows */
-        const char *prefix;   /* "<project>/.venv": becomes VIRTUAL_ENV and the head of PATH */
+        char *const *variables;    /* "NAME=value" from the spec, passed as they are; may be NULL */
+        const char *home;          /* $HOME of the owner: empty inside but for what follows */
+        const char *prefix;        /* "<project>/.venv": becomes VIRTUAL_ENV and the head of PATH */
         const char *site_packages; /* relative to the generation: "lib/python3.11/site-packages" */
         const char *python_prefix; /* base prefix of the interpreter: bound read-only */
         char *const *read_only_paths; /* further host paths, read-only where they exist; may be NULL */
@@ -114,7 +115,7 @@ typedef struct ExecRequest {
         char *home;
         char *project;
         char *site_packages; /* absolute */
-        char *limit_reason;  /* why cgroups hold no limit; NULL: they do */
+        char *limit_reason;  /* why cgroups hold no limit */
         bool has_user_namespace;
         bool upper_is_volatile;
         uint64_t namespaces_outside[6];
@@ -168,10 +169,15 @@ monitor_request_encode(const MonitorRequest *request, void **ret, size_t *ret_si
 _must_use_ int monitor_request_decode(const void *data, size_t size_bytes, MonitorRequest *ret);
 
 /* The variables a program inside gets from those its caller has: an allow list (TERM, LANG, LC_*,
- * TZ, COLORTERM, NO_COLOR, PYTHON* without paths, …), HOME, PATH with @prefix first, VIRTUAL_ENV.
- * Sockets, agents, credentials and loader variables never pass. */
+ * TZ, COLORTERM, NO_COLOR, PYTHON* without paths, …), then @variables (may be NULL), HOME, PATH with
+ * @prefix first, VIRTUAL_ENV (NULL: neither). Sockets, agents, credentials and loader variables never
+ * pass. */
 _must_use_ int
-environ_scrub(char *const *environ, const char *home, const char *prefix, char ***ret);
+environ_scrub(char *const *environ,
+              char *const *variables,
+              const char *home,
+              const char *prefix,
+              char ***ret);
 
 /* Absolute path of the directory behind @fd, as the caller's mount namespace names it.
  * Errors: -ENOENT it was deleted, -ENOTDIR. */

@@ -338,53 +338,83 @@ int mount_list_for_root(const RootSpec *spec, MountList *ret) {
         return 0;
 }
 
-static int
-add_overlay(MountList *list,
-            const OverlaySpec *spec,
-            const char *target,
-            uint32_t first,
-            size_t n,
-            uint32_t upper) {
-        const Mount mount = {
-                .kind = MOUNT_OVERLAY,
-                .flags = spec->is_in_user_namespace ? MOUNT_FLAG_USERXATTR : 0,
-                .target = (char *) target,
-                .index = MOUNT_INDEX_NONE,
-                .upper = upper,
-                .work = upper + 1,
-        };
-        uint32_t *lowers;
+static int add_overlay(MountList *list, const Mount *wanted, uint32_t first, size_t n_lowers) {
+        uint32_t *lowers = new (uint32_t, n_lowers);
         int r;
 
-        lowers = new (uint32_t, n);
         if (!lowers)
                 return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n_lowers; i++)
                 lowers[i] = first + (uint32_t) i;
-        r = list_add(list, &mount);
+        r = list_add(list, wanted);
         if (r < 0) {
                 free(lowers);
                 return r;
         }
         list->items[list->n_items - 1].lowers = lowers;
-        list->items[list->n_items - 1].n_lowers = n;
+        list->items[list->n_items - 1].n_lowers = n_lowers;
         return 0;
 }
 
+/* What is below /etc and not for everybody is hidden; files that a container engine mounted there are
+ * brought back, because an overlay looks through to what they cover. */
+static int add_etc(MountList *list, const OverlaySpec *spec, uint32_t flags) {
+        const Mount etc = {
+                .kind = MOUNT_OVERLAY,
+                .flags = flags | MOUNT_FLAG_READ_ONLY,
+                .target = (char *) "/etc",
+                .index = MOUNT_INDEX_NONE,
+                .upper = MOUNT_INDEX_NONE,
+                .work = MOUNT_INDEX_NONE,
+        };
+        int r;
+
+        if (spec->etc_is_bound) {
+                r = add_bind(list, "/etc", NULL, OVERLAY_INDEX_ETC, MOUNT_FLAG_READ_ONLY);
+                for (size_t i = 0; i < ELEMENTSOF(secret_paths) && r >= 0; i++)
+                        r = add_mask(list, secret_paths[i]);
+                return r;
+        }
+        r = add_overlay(list, &etc, OVERLAY_INDEX_HIDDEN, 2);
+        FOREACH_TEXT(path, spec->etc_mounts) {
+                if (r >= 0)
+                        r = add_bind(list,
+                                     path,
+                                     path,
+                                     MOUNT_INDEX_NONE,
+                                     MOUNT_FLAG_READ_ONLY | MOUNT_FLAG_OPTIONAL);
+        }
+        return r;
+}
+
 int mount_list_for_generation(const OverlaySpec *spec, MountList *ret) {
+        const uint32_t flags = spec->is_in_user_namespace ? MOUNT_FLAG_USERXATTR : 0;
+        const Mount bin = {
+                .kind = MOUNT_OVERLAY,
+                .flags = flags,
+                .target = (char *) "/bin",
+                .index = MOUNT_INDEX_NONE,
+                .upper = OVERLAY_INDEX_UPPER_BIN,
+                .work = OVERLAY_INDEX_WORK_BIN,
+        };
+        const Mount site = {
+                .kind = MOUNT_OVERLAY,
+                .flags = flags,
+                .target = (char *) "/site",
+                .index = MOUNT_INDEX_NONE,
+                .upper = OVERLAY_INDEX_UPPER,
+                .work = OVERLAY_INDEX_WORK,
+        };
         _cleanup_mount_list_ MountList list = {};
         int r;
 
         if (spec->n_layers == 0 || spec->n_layers > MOUNT_LOWERS_MAX)
                 return -E2BIG;
-        r = add_overlay(&list, spec, "/bin", OVERLAY_INDEX_BIN, 1, OVERLAY_INDEX_UPPER_BIN);
+        r = add_overlay(&list, &bin, OVERLAY_INDEX_BIN, 1);
         if (r >= 0)
-                r = add_overlay(&list,
-                                spec,
-                                "/site",
-                                OVERLAY_INDEX_LAYERS,
-                                spec->n_layers,
-                                OVERLAY_INDEX_UPPER);
+                r = add_etc(&list, spec, flags);
+        if (r >= 0)
+                r = add_overlay(&list, &site, OVERLAY_INDEX_LAYERS, spec->n_layers);
         if (r < 0)
                 return r;
         *ret = TAKE(list, (MountList){});

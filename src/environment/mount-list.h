@@ -42,7 +42,7 @@ typedef struct Mount {
         char *target;   /* absolute, inside */
         char *source;   /* host path or link text; NULL */
         uint32_t index; /* of a directory; MOUNT_INDEX_NONE */
-        uint32_t upper; /* overlay */
+        uint32_t upper; /* overlay; MOUNT_INDEX_NONE: read-only, without one */
         uint32_t work;
         uint32_t *lowers; /* topmost first */
         size_t n_lowers;
@@ -86,19 +86,23 @@ typedef struct RootSpec {
 /* Operations that build the root of a sandbox; parents always come before what lies below them. */
 _must_use_ int mount_list_for_root(const RootSpec *spec, MountList *ret);
 
-/* Operations that mount a generation's overlays on the stage: /site and /bin. */
+/* Operations that mount a generation's overlays on the stage: /site, /bin and /etc. */
 enum {
         OVERLAY_INDEX_BIN, /* the generation's own bin/ */
         OVERLAY_INDEX_UPPER,
         OVERLAY_INDEX_WORK,
         OVERLAY_INDEX_UPPER_BIN,
         OVERLAY_INDEX_WORK_BIN,
+        OVERLAY_INDEX_HIDDEN, /* whiteouts of what not everybody may read in /etc */
+        OVERLAY_INDEX_ETC,
         OVERLAY_INDEX_LAYERS, /* and what follows, topmost first */
 };
 
 typedef struct OverlaySpec {
         size_t n_layers;
         bool is_in_user_namespace;
+        bool etc_is_bound;       /* /etc as it is with masks, where no overlay over it can be had */
+        char *const *etc_mounts; /* what is mounted below /etc: "/etc/hosts" in containers; may be NULL */
 } OverlaySpec;
 
 _must_use_ int mount_list_for_generation(const OverlaySpec *spec, MountList *ret);

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/* What callers give is checked and cut down here: variables, directories, the project's place. */
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/file.h"
+#include "config.h"
+#include "environment/launch.h"
+
+#define STANDARD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* Taste, language, terminal and reproducibility; nothing that names a socket, a key, a host or a file. */
+static const char *const passed_variables[] = {
+        "BLIS_NUM_THREADS",
+        "CI",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "COLORFGBG",
+        "COLORTERM",
+        "COLUMNS",
+        "DEBUG",
+        "EDITOR",
+        "FORCE_COLOR",
+        "LANG",
+        "LANGUAGE",
+        "LESS",
+        "LINES",
+        "LOGNAME",
+        "MKL_NUM_THREADS",
+        "NO_COLOR",
+        "NUMEXPR_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "PAGER",
+        "PYTHONASYNCIODEBUG",
+        "PYTHONBREAKPOINT",
+        "PYTHONCOERCECLOCALE",
+        "PYTHONDEVMODE",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONFAULTHANDLER",
+        "PYTHONHASHSEED",
+        "PYTHONIOENCODING",
+        "PYTHONMALLOC",
+        "PYTHONNODEBUGRANGES",
+        "PYTHONOPTIMIZE",
+        "PYTHONPROFILEIMPORTTIME",
+        "PYTHONTRACEMALLOC",
+        "PYTHONUNBUFFERED",
+        "PYTHONUTF8",
+        "PYTHONVERBOSE",
+        "PYTHONWARNDEFAULTENCODING",
+        "PYTHONWARNINGS",
+        "SOURCE_DATE_EPOCH",
+        "TERM",
+        "TERM_PROGRAM",
+        "TZ",
+        "USER",
+        "VISUAL",
+};
+
+static bool may_pass(const char *variable) {
+        size_t length = strcspn(variable, "=");
+
+        if (strncmp(variable, "LC_", 3) == 0)
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(passed_variables); i++)
+                if (strlen(passed_variables[i]) == length &&
+                    strncmp(variable, passed_variables[i], length) == 0)
+                        return true;
+        return false;
+}
+
+static int add_variable(char ***list, const char *name, const char *value, const char *rest) {
+        char *variable = string_format("%s=%s%s", name, value, rest);
+
+        return variable ? strings_consume(list, variable) : -ENOMEM;
+}
+
+int environ_scrub(
+                char *const *environ,
+                char *const *variables,
+                const char *home,
+                const char *prefix,
+                char ***ret) {
+        _cleanup_(strings_freep) char **list = NULL;
+        int r = 0;
+
+        /* The first of two equal names wins in getenv(), so what we decide comes first. */
+        if (home)
+                r = add_variable(&list, "HOME", home, "");
+        if (r >= 0 && prefix)
+                r = add_variable(&list, "VIRTUAL_ENV", prefix, "");
+        if (r >= 0)
+                r =
+                                add_variable(&list,
+                                             "PATH",
+                                             prefix ?: "",
+                                             prefix ? "/bin:" STANDARD_PATH : STANDARD_PATH);
+        FOREACH_TEXT(variable, variables) {
+                if (r >= 0 && strchr(variable, '='))
+                        r = strings_add(&list, variable);
+        }
+        FOREACH_TEXT(variable, environ) {
+                if (r >= 0 && strchr(variable, '=') && may_pass(variable))
+                        r = strings_add(&list, variable);
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(list);
+        return 0;
+}
+
+int directory_path(int fd, char **ret) {
+        char link[FD_PATH_SIZE], path[4096];
+        struct stat status, found;
+        ssize_t length;
+
+        if (fstat(fd, &status) < 0)
+                return -errno;
+        if (!S_ISDIR(status.st_mode))
+                return -ENOTDIR;
+        length = readlink(fd_path(fd, link), path, sizeof(path));
+        if (length < 0)
+                return -errno;
+        if ((size_t) length >= sizeof(path))
+                return -ENAMETOOLONG;
+        path[length] = '\0';
+        /* A deleted directory's link ends in " (deleted)", which could also be a name: look. */
+        if (lstat(path, &found) < 0)
+                return errno == ENOENT || errno == ENOTDIR ? -ENOENT : -errno;
+        if (found.st_dev != status.st_dev || found.st_ino != status.st_ino)
+                return -ENOENT;
+        *ret = strdup(path);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int project_check(const char *project, const char *home, const char *generation, Fault *fault) {
+        /* A project may lie below these (except the last three), but not contain them. */
+        static const char *const taken[] = {
+                "/usr", "/bin",     "/sbin", "/lib", "/lib64", "/etc",
+                "/tmp", "/var/tmp", "/run",  "/dev", "/proc",  "/sys",
+        };
+        static const char *const foreign[] = { "/dev", "/proc", "/sys" };
+        const char *contained = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(taken); i++)
+                if (path_is_below(taken[i], project))
+                        contained = taken[i];
+        for (size_t i = 0; i < ELEMENTSOF(foreign); i++)
+                if (path_is_below(project, foreign[i]))
+                        contained = foreign[i];
+        if (contained)
+                return fault_set(
+                                fault,
+                                -EINVAL,
+                                FAULT_PROJECT_INVALID,
+                                project,
+                                "'%s' cannot be a project: the sandbox has its own '%s'.",
+                                project,
+                                contained);
+        if (home && path_is_below(home, project)) {
+                (void) fault_set(
+                                fault,
+                                -EINVAL,
+                                FAULT_PROJECT_INVALID,
+                                project,
+                                "'%s' cannot be a project: the home directory '%s' would be open to every program in it.",
+                                project,
+                                home);
+                fault_hint(fault, "Make a directory for the project and start there.");
+                return -EINVAL;
+        }
+        if (generation && path_is_below(generation, project))
+                return fault_set(
+                                fault,
+                                -EINVAL,
+                                FAULT_PROJECT_INVALID,
+                                project,
+                                "'%s' cannot be a project: it contains the environments Blast keeps.",
+                                project);
+        return 0;
+}
+
+int program_path(const char *name, char **ret) {
+        const char *directory = BLAST_DEVELOPER ? BLAST_BUILD_DIR "/src/worker" : BLAST_LIBEXEC_DIR;
+        char *path = string_format("%s/%s", directory, name);
+
+        if (!path)
+                return -ENOMEM;
+        *ret = path;
+        return 0;
+}
