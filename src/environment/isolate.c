@@ -65,6 +65,12 @@ int isolate_user(void) {
         return write_file("/proc/self/gid_map", map);
 }
 
+int isolate_join(int user_fd, int mount_fd) {
+        if (user_fd >= 0 && setns(user_fd, CLONE_NEWUSER) < 0)
+                return -errno;
+        return setns(mount_fd, CLONE_NEWNS) < 0 ? -errno : 0;
+}
+
 /* Sets IFF_UP on "lo", which is the first interface of every network namespace. */
 static int loopback_up(void) {
         struct {

@@ -26,6 +26,10 @@ typedef struct SandboxFilter {
  * it. Errors: -EPERM, -ENOSPC where the machine forbids user namespaces. */
 _must_use_ int isolate_user(void);
 
+/* Moves the caller into a generation's namespaces, in which it has all capabilities afterwards.
+ * @user_fd is negative where there is none. */
+_must_use_ int isolate_join(int user_fd, int mount_fd);
+
 /* New mount, ipc, uts, cgroup and net namespaces for the caller; nothing mounted in them is seen outside.
  * Needs: CAP_SYS_ADMIN in its user namespace. After it: the loopback interface is up and alone. */
 _must_use_ int isolate_namespaces(const char *hostname);

@@ -536,9 +536,3 @@ int namespace_of_monitor(pid_t pid, GenerationMounts *ret) {
         *ret = TAKE(mounts, GENERATION_MOUNTS_NULL);
         return 0;
 }
-
-int namespace_enter(int user_fd, int mount_fd) {
-        if (user_fd >= 0 && setns(user_fd, CLONE_NEWUSER) < 0)
-                return -errno;
-        return setns(mount_fd, CLONE_NEWNS) < 0 ? -errno : 0;
-}

@@ -20,10 +20,6 @@ _must_use_ int namespace_new(const GenerationSpec *spec, GenerationMounts *ret, 
  * Errors: -ESRCH it is gone. */
 _must_use_ int namespace_of_monitor(pid_t pid, GenerationMounts *ret);
 
-/* Moves the calling process into them; it has all capabilities of the user namespace afterwards.
- * @user_fd is negative where there is none. */
-_must_use_ int namespace_enter(int user_fd, int mount_fd);
-
 /* Takes the lock of the generation for as long as the descriptor is open, or says -EBUSY. A shared
  * lock goes beside other shared ones; the exclusive one turns into a shared one atomically. */
 _must_use_ int generation_lock(int generation_fd, bool is_shared);

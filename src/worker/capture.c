@@ -35,7 +35,10 @@ static int trim(Capture *capture) {
 
         if (fd < 0)
                 return -errno;
-        size = pread(capture->output_fd, tail, sizeof(tail), (off_t) (capture->size_bytes - sizeof(tail)));
+        size = pread(capture->output_fd,
+                     tail,
+                     sizeof(tail),
+                     (off_t) (capture->size_bytes - sizeof(tail)));
         if (size < 0)
                 return -errno;
         r = file_write_all(fd, tail, (size_t) size);
@@ -58,7 +61,8 @@ int capture_step(Capture *capture) {
                 return errno == EAGAIN || errno == EINTR ? 1 : -errno;
         if (size == 0)
                 return 0;
-        if (capture->journal_fd >= 0) /* a full journal must not stop the program: the file has it */
+        if (capture->journal_fd >=
+            0) /* a full journal must not stop the program: the file has it */
                 (void) send(capture->journal_fd, data, (size_t) size, MSG_DONTWAIT | MSG_NOSIGNAL);
         r = file_write_all(capture->output_fd, data, (size_t) size);
         if (r < 0)

@@ -14,7 +14,11 @@ typedef struct Capture {
         uint64_t size_bytes;
 } Capture;
 
-#define CAPTURE_NULL ((Capture) { .run_fd = -EBADF, .journal_fd = -EBADF, .pipe_fd = -EBADF, .output_fd = -EBADF })
+#define CAPTURE_NULL                      \
+        ((Capture){ .run_fd = -EBADF,     \
+                    .journal_fd = -EBADF, \
+                    .pipe_fd = -EBADF,    \
+                    .output_fd = -EBADF })
 
 /* Makes the file and the pipe, whose writing end is the caller's. */
 _must_use_ int capture_start(Capture *capture, int run_fd, int journal_fd, int *ret_write_fd);

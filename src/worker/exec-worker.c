@@ -99,20 +99,22 @@ static int stage_separate(Exec *exec, Fault *fault) {
                 return r;
         r = isolate_namespaces(exec->request.hostname);
         if (r < 0)
-                return fault_set(fault,
-                                 r,
-                                 FAULT_NOT_ENFORCEABLE,
-                                 NULL,
-                                 "The sandbox's namespaces cannot be made: %s.",
-                                 strerror(-r));
+                return fault_set(
+                                fault,
+                                r,
+                                FAULT_NOT_ENFORCEABLE,
+                                NULL,
+                                "The sandbox's namespaces cannot be made: %s.",
+                                strerror(-r));
         for (size_t i = 0; i < exec->request.n_sources; i++) {
                 exec->source_fds[i] = source_reopen(EXEC_FD_FIRST + (int) i);
                 if (exec->source_fds[i] == -ESTALE)
-                        return fault_set(fault,
-                                         -ESTALE,
-                                         FAULT_PROJECT_INVALID,
-                                         NULL,
-                                         "The project's directory was moved or deleted.");
+                        return fault_set(
+                                        fault,
+                                        -ESTALE,
+                                        FAULT_PROJECT_INVALID,
+                                        NULL,
+                                        "The project's directory was moved or deleted.");
                 if (exec->source_fds[i] < 0)
                         return exec->source_fds[i];
         }
@@ -120,7 +122,7 @@ static int stage_separate(Exec *exec, Fault *fault) {
 }
 
 static int stage_build(Exec *exec, Fault *fault) {
-        exec->mounts = (MountContext) {
+        exec->mounts = (MountContext){
                 .place = access("/tmp", F_OK) == 0 ? "/tmp" : "/usr",
                 .source_fds = exec->source_fds,
                 .n_sources = exec->request.n_sources,
@@ -138,7 +140,8 @@ static int stage_enter(Exec *exec, Fault *fault) {
                 return r;
         exec->mounts.root_fd = fd_close(exec->mounts.root_fd);
         if ((!request->directory || chdir(request->directory) < 0) &&
-            (!request->fallback_directory || chdir(request->fallback_directory) < 0) && chdir("/") < 0)
+            (!request->fallback_directory || chdir(request->fallback_directory) < 0) &&
+            chdir("/") < 0)
                 return -errno;
         return 0;
 }
@@ -163,7 +166,7 @@ static int stage_terminal(Exec *exec, Fault *fault) {
                 return -errno;
         if (ioctl(slave_fd, TIOCSCTTY, 0) < 0)
                 return -errno;
-        r = control_send(EXEC_FD_CHANNEL, &(ControlMessage) { .kind = CONTROL_PTY }, master_fd);
+        r = control_send(EXEC_FD_CHANNEL, &(ControlMessage){ .kind = CONTROL_PTY }, master_fd);
         if (r < 0)
                 return r;
         exec->init.master_fd = TAKE_FD(master_fd);
@@ -205,7 +208,9 @@ static int stage_verify(Exec *exec, Fault *fault) {
 
         if (request->is_helper)
                 return 0; /* nobody would read them */
-        memcpy(wish.namespaces_outside, request->namespaces_outside, sizeof(wish.namespaces_outside));
+        memcpy(wish.namespaces_outside,
+               request->namespaces_outside,
+               sizeof(wish.namespaces_outside));
         r = guarantees_read_back(&wish, &exec->guarantees);
         if (r < 0)
                 return r;
@@ -214,13 +219,14 @@ static int stage_verify(Exec *exec, Fault *fault) {
         if (r < 0)
                 return r;
         if (request->is_strict && guarantees_miss_strict(&exec->guarantees, &missing))
-                return fault_set(fault,
-                                 -EOPNOTSUPP,
-                                 FAULT_NOT_ENFORCEABLE,
-                                 missing,
-                                 "The policy is 'strict', but '%s' cannot be guaranteed here: %s",
-                                 missing,
-                                 guarantees_find(&exec->guarantees, missing)->reason);
+                return fault_set(
+                                fault,
+                                -EOPNOTSUPP,
+                                FAULT_NOT_ENFORCEABLE,
+                                missing,
+                                "The policy is 'strict', but '%s' cannot be guaranteed here: %s",
+                                missing,
+                                guarantees_find(&exec->guarantees, missing)->reason);
         return 0;
 }
 
@@ -231,7 +237,10 @@ static int stage_run(Exec *exec, Fault *fault) {
         if (r < 0)
                 return r;
         if (exec->init.channel_fd >= 0) {
-                r = control_send(exec->init.channel_fd, &(ControlMessage) { .kind = CONTROL_STARTED }, -EBADF);
+                r =
+                                control_send(exec->init.channel_fd,
+                                             &(ControlMessage){ .kind = CONTROL_STARTED },
+                                             -EBADF);
                 if (r < 0)
                         return r;
         }
@@ -269,19 +278,21 @@ static int run_stages(Exec *exec, Stage first) {
                 r = stages[stage].run(exec, &fault);
                 if (r >= 0)
                         continue;
-                (void) fault_set(&fault,
-                                 r,
-                                 fault_code_from_errno(r),
-                                 NULL,
-                                 "The sandbox failed while %s: %s.",
-                                 stages[stage].name,
-                                 strerror(-r));
+                (void) fault_set(
+                                &fault,
+                                r,
+                                fault_code_from_errno(r),
+                                NULL,
+                                "The sandbox failed while %s: %s.",
+                                stages[stage].name,
+                                strerror(-r));
                 (void) report(exec, stage, r, &fault); /* nobody is left to tell otherwise */
                 return EXIT_BLAST_FAILED;
         }
         return exit_to_shell_status(
                         WIFSIGNALED(exec->init.status) ? EXIT_SIGNAL : EXIT_CODE,
-                        WIFSIGNALED(exec->init.status) ? WTERMSIG(exec->init.status) : WEXITSTATUS(exec->init.status));
+                        WIFSIGNALED(exec->init.status) ? WTERMSIG(exec->init.status)
+                                                       : WEXITSTATUS(exec->init.status));
 }
 
 static int wait_for(pid_t pid) {
@@ -305,7 +316,9 @@ static int run_helper(Exec *exec) {
         if (r >= 0 && pipe2(fds, O_CLOEXEC) < 0)
                 r = -errno;
         if (r < 0) {
-                (void) dprintf(STDERR_FILENO, "blast-exec: namespaces cannot be made: %s.\n", strerror(-r));
+                (void) dprintf(STDERR_FILENO,
+                               "blast-exec: namespaces cannot be made: %s.\n",
+                               strerror(-r));
                 return EXIT_BLAST_FAILED;
         }
         pid = isolate_fork();
@@ -332,7 +345,9 @@ int main(void) {
 
         r = stage_read(&exec, &fault);
         if (r < 0) {
-                (void) dprintf(STDERR_FILENO, "blast-exec: the request cannot be read: %s.\n", strerror(-r));
+                (void) dprintf(STDERR_FILENO,
+                               "blast-exec: the request cannot be read: %s.\n",
+                               strerror(-r));
                 return EXIT_BLAST_FAILED;
         }
         r = exec.request.is_helper ? run_helper(&exec) : run_stages(&exec, STAGE_SEPARATE);

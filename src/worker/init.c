@@ -105,18 +105,26 @@ static int explain_exec(const ExecRequest *request, int error, Fault *fault) {
         const char *name = request->argv[0];
 
         if (error == -ENOENT || error == -ENOTDIR) {
-                (void) fault_set(fault, error, FAULT_COMMAND_NOT_FOUND, name, "There is no program '%s' in the sandbox.", name);
+                (void) fault_set(
+                                fault,
+                                error,
+                                FAULT_COMMAND_NOT_FOUND,
+                                name,
+                                "There is no program '%s' in the sandbox.",
+                                name);
                 if (strchr(name, '/'))
-                        fault_hint(fault, "The file, or the interpreter in its first line, does not exist inside.");
+                        fault_hint(fault,
+                                   "The file, or the interpreter in its first line, does not exist inside.");
                 return error;
         }
-        return fault_set(fault,
-                         error,
-                         FAULT_COMMAND_NOT_EXECUTABLE,
-                         name,
-                         "The program '%s' cannot be executed: %s.",
-                         name,
-                         strerror(-error));
+        return fault_set(
+                        fault,
+                        error,
+                        FAULT_COMMAND_NOT_EXECUTABLE,
+                        name,
+                        "The program '%s' cannot be executed: %s.",
+                        name,
+                        strerror(-error));
 }
 
 /* The streams belong to the program: while pid 1 held a pipe, its reader would never see the end. */
@@ -146,7 +154,8 @@ int init_start(Init *init, Fault *fault) {
         (void) fd_close(fds[1]);
         if (init->program < 0)
                 return init->program;
-        (void) setpgid(init->program, init->program); /* here too: a signal may come before it ran */
+        (void) setpgid(init->program,
+                       init->program); /* here too: a signal may come before it ran */
         r = release_streams(init);
         if (r < 0)
                 return r;
@@ -227,12 +236,15 @@ static int on_child(Init *init, const siginfo_t *info) {
         switch (info->si_code) {
         case CLD_STOPPED:
         case CLD_TRAPPED:
-                return tell(init, &(ControlMessage) { .kind = CONTROL_STOPPED, .signal = info->si_status });
+                return tell(init,
+                            &(ControlMessage){ .kind = CONTROL_STOPPED,
+                                               .signal = info->si_status });
         case CLD_CONTINUED:
-                return tell(init, &(ControlMessage) { .kind = CONTROL_CONTINUED });
+                return tell(init, &(ControlMessage){ .kind = CONTROL_CONTINUED });
         default:
                 init->has_ended = true;
-                init->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0) : W_EXITCODE(0, info->si_status);
+                init->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
+                                                           : W_EXITCODE(0, info->si_status);
                 return 0;
         }
 }
@@ -257,7 +269,7 @@ static int reap(Init *init) {
 /* Nothing of the sandbox runs any more when its end is told. */
 static void take_down(void) {
         (void) kill(-1, SIGKILL);
-        while (waitid(P_ALL, 0, &(siginfo_t) {}, WEXITED) == 0 || errno == EINTR)
+        while (waitid(P_ALL, 0, &(siginfo_t){}, WEXITED) == 0 || errno == EINTR)
                 ;
 }
 

@@ -36,7 +36,6 @@
 #include "environment/control.h"
 #include "environment/isolate.h"
 #include "environment/launch.h"
-#include "environment/namespace.h"
 #include "environment/run-record.h"
 #include "worker/capture.h"
 
@@ -50,10 +49,10 @@ typedef struct Monitor {
         RunRecord record;
         Child sandbox;
         Capture capture;
-        int channel_fd;  /* to pid 1; negative once it is gone */
-        int control_fd;  /* to the client; negative: detached or gone */
+        int channel_fd; /* to pid 1; negative once it is gone */
+        int control_fd; /* to the client; negative: detached or gone */
         int signal_fd;
-        int master_fd;   /* kept, so that the terminal lives as long as its programs */
+        int master_fd;         /* kept, so that the terminal lives as long as its programs */
         uint64_t kill_at_usec; /* CLOCK_MONOTONIC; USEC_INFINITY: no */
         bool has_status;
 } Monitor;
@@ -98,7 +97,7 @@ static int write_record(Monitor *monitor) {
         RunRecord *record = &monitor->record;
         int r;
 
-        *record = (RunRecord) {
+        *record = (RunRecord){
                 .number = request->number,
                 .generation = request->generation,
                 .environment_id = strdup(request->environment_id ?: ""),
@@ -119,8 +118,9 @@ static int write_record(Monitor *monitor) {
 static int enter_generation(Monitor *monitor) {
         int r;
 
-        r = namespace_enter(monitor->request.has_user_namespace ? MONITOR_FD_USER_NAMESPACE : -EBADF,
-                            MONITOR_FD_MOUNT_NAMESPACE);
+        r = isolate_join(
+                        monitor->request.has_user_namespace ? MONITOR_FD_USER_NAMESPACE : -EBADF,
+                        MONITOR_FD_MOUNT_NAMESPACE);
         if (r >= 0 && monitor->request.has_user_namespace)
                 r = isolate_keep_capabilities();
         if (r >= 0)
@@ -170,8 +170,11 @@ static int spawn_sandbox(Monitor *monitor) {
 
 /* The program's streams and everything only needed to start it. */
 static int release(void) {
-        static const int fds[] = { MONITOR_FD_REQUEST, MONITOR_FD_EXEC_REQUEST, MONITOR_FD_FILTER,
-                                   MONITOR_FD_MOUNT_NAMESPACE, MONITOR_FD_USER_NAMESPACE };
+        static const int fds[] = { MONITOR_FD_REQUEST,
+                                   MONITOR_FD_EXEC_REQUEST,
+                                   MONITOR_FD_FILTER,
+                                   MONITOR_FD_MOUNT_NAMESPACE,
+                                   MONITOR_FD_USER_NAMESPACE };
         _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
         if (null_fd < 0)
@@ -239,7 +242,8 @@ static int finish(Monitor *monitor, ControlMessage *message) {
 
 static void kill_sandbox(const Monitor *monitor) {
         if (monitor->sandbox.pid > 0)
-                (void) kill(monitor->sandbox.pid, SIGKILL); /* ours and not reaped: the pid is right */
+                (void) kill(monitor->sandbox.pid,
+                            SIGKILL); /* ours and not reaped: the pid is right */
 }
 
 static void pass_down(Monitor *monitor, ControlKind kind, int signal) {
@@ -247,7 +251,9 @@ static void pass_down(Monitor *monitor, ControlKind kind, int signal) {
                 kill_sandbox(monitor);
         else if (monitor->channel_fd >= 0)
                 (void) control_send(
-                                monitor->channel_fd, &(ControlMessage) { .kind = kind, .signal = signal }, -EBADF);
+                                monitor->channel_fd,
+                                &(ControlMessage){ .kind = kind, .signal = signal },
+                                -EBADF);
 }
 
 static void schedule_kill(Monitor *monitor) {
@@ -272,7 +278,7 @@ static int on_channel(Monitor *monitor) {
                 return 0;
         case CONTROL_READY:
                 guarantees_done(&monitor->record.guarantees);
-                monitor->record.guarantees = TAKE(message.guarantees, (Guarantees) {});
+                monitor->record.guarantees = TAKE(message.guarantees, (Guarantees){});
                 return 0;
         case CONTROL_STARTED:
                 message.pid = monitor->sandbox.pid;
@@ -322,7 +328,9 @@ static void on_signal(Monitor *monitor) {
 
 /* Pid 1 has ended: with it everything else in the sandbox. */
 static int on_end(Monitor *monitor) {
-        ControlMessage message = { .kind = CONTROL_EXITED, .exit_kind = EXIT_SIGNAL, .exit_status = SIGKILL };
+        ControlMessage message = { .kind = CONTROL_EXITED,
+                                   .exit_kind = EXIT_SIGNAL,
+                                   .exit_status = SIGKILL };
         int status = 0, r;
 
         while (monitor->channel_fd >= 0 && !monitor->has_status) {
@@ -349,7 +357,9 @@ static int timeout_msec(const Monitor *monitor) {
 
         if (monitor->kill_at_usec == USEC_INFINITY)
                 return -1;
-        return monitor->kill_at_usec <= now ? 0 : (int) ((monitor->kill_at_usec - now) / USEC_PER_MSEC + 1);
+        return monitor->kill_at_usec <= now
+                        ? 0
+                        : (int) ((monitor->kill_at_usec - now) / USEC_PER_MSEC + 1);
 }
 
 static int step(Monitor *monitor) {
@@ -393,7 +403,10 @@ static int run(Monitor *monitor) {
 int main(void) {
         static Monitor monitor = {
                 .sandbox = { .pidfd = -EBADF },
-                .capture = { .run_fd = -EBADF, .journal_fd = -EBADF, .pipe_fd = -EBADF, .output_fd = -EBADF },
+                .capture = { .run_fd = -EBADF,
+                             .journal_fd = -EBADF,
+                             .pipe_fd = -EBADF,
+                             .output_fd = -EBADF },
                 .channel_fd = -EBADF,
                 .control_fd = -EBADF,
                 .signal_fd = -EBADF,
@@ -415,12 +428,13 @@ int main(void) {
                 r = run(&monitor);
         if (r < 0) {
                 child_kill(&monitor.sandbox);
-                (void) fault_set(&message.fault,
-                                 r,
-                                 fault_code_from_errno(r),
-                                 NULL,
-                                 "The monitor of the sandbox failed: %s.",
-                                 strerror(-r));
+                (void) fault_set(
+                                &message.fault,
+                                r,
+                                fault_code_from_errno(r),
+                                NULL,
+                                "The monitor of the sandbox failed: %s.",
+                                strerror(-r));
                 r = finish(&monitor, &message);
                 fault_done(&message.fault);
                 return 1;
