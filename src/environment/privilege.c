@@ -20,7 +20,7 @@
 #include "basic/file.h"
 #include "basic/memory.h"
 #include "environment/launch-sandbox.h"
-#include "environment/limits.h"
+#include "environment/usage.h"
 #include "environment/namespace.h"
 #include "environment/privilege.h"
 

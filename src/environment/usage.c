@@ -6,7 +6,7 @@
 
 #include "basic/file.h"
 #include "basic/memory.h"
-#include "environment/limits.h"
+#include "environment/usage.h"
 
 enum {
         PROCESSES_MAX = 100000,
