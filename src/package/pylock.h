@@ -33,9 +33,9 @@ typedef struct PylockPackage {
         const char **dependencies;   /* normalised names */
         size_t n_dependencies;
         PylockWheel *wheels;
-        size_t n_wheels;
-        bool is_direct; /* [tool.blast] direct */
-        uint32_t line;  /* where it was read; 0 when built */
+        size_t n_wheels; /* 0: only as source or from elsewhere than an index; cannot be chosen */
+        bool is_direct;  /* [tool.blast] direct; without that table: no other package needs it */
+        uint32_t line;   /* where it was read; 0 when built */
 } PylockPackage;
 
 typedef struct Pylock {
@@ -44,6 +44,8 @@ typedef struct Pylock {
         const char *requires_python; /* NULL: any */
         const char **environments;   /* markers; empty: all */
         size_t n_environments;
+        const char **default_groups; /* what `dependency_groups` in markers holds; normalised */
+        size_t n_default_groups;
         PylockPackage *packages; /* sorted by name by the writer */
         size_t n_packages;
         bool has_input_digest;
@@ -61,9 +63,10 @@ Pylock *pylock_free(Pylock *pylock);
 _pure_ bool pylock_name_is_valid(const char *name);
 
 /* Reads a lock. @file says where an error is.
- * Errors: -EINVAL with a fault LOCK_INVALID ("file:line"): not TOML, a value of the wrong kind, a missing
- * key, an unsafe file name, a package with no wheel or hash; -EPROTONOSUPPORT with a fault FORMAT_TOO_NEW: lock-version 2 and
- * later; -E2BIG; -ENOMEM. Fuzzed: tests/fuzz/fuzz-pylock.c. Source: PEP 751. */
+ * Errors: -EINVAL with a fault LOCK_INVALID ("file:line"): not TOML, a value of the wrong kind, a
+ * missing key, a wheel without SHA-256 or with a name that does not fit; -EPROTONOSUPPORT with a fault
+ * FORMAT_TOO_NEW: lock-version 2 and later; -E2BIG; -ENOMEM. Fuzzed: tests/fuzz/fuzz-pylock.c.
+ * Source: PEP 751. */
 _must_use_ int
 pylock_parse(const char *text, size_t size_bytes, const char *file, Pylock **ret, Fault *fault);
 
@@ -71,9 +74,10 @@ pylock_parse(const char *text, size_t size_bytes, const char *file, Pylock **ret
  * sorted, whatever their order here; @pylock is not changed. */
 _must_use_ int pylock_format(const Pylock *pylock, char **ret);
 
-/* Chooses what @interpreter needs: packages whose marker and requires-python hold, and of each the wheel with the
- * best tag. Errors: -ENOENT with a fault NO_MATCHING_WHEEL; -EINVAL with a fault LOCK_INVALID: a package that cannot
- * be used, requires-python of the lock does not hold, or one name twice; -ENOMEM. */
+/* Chooses what @interpreter needs: packages whose marker holds, and of each the wheel with the best
+ * tag. Errors: -ENOENT with a fault NO_MATCHING_WHEEL; -EINVAL with a fault LOCK_INVALID: a package
+ * that is needed has no wheels or another Python, the lock is for other environments, or one name
+ * would be there twice; -ENOMEM. */
 _must_use_ int
 pylock_to_lock(const Pylock *pylock, const Interpreter *interpreter, Lock **ret, Fault *fault);
 
