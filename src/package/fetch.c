@@ -426,7 +426,12 @@ static void fetch_finish_file(Fetch *fetch) {
         int r;
 
         answer->status = 200;
-        answer->url = strdup(fetch->shown);
+        /* The names in a directory are relative to what ends in a slash. */
+        answer->url = string_format(
+                        "%s%s",
+                        fetch->shown,
+                        fetch->is_directory && !text_ends_with(text_of(fetch->shown), "/") ? "/"
+                                                                                           : "");
         if (fetch->is_directory)
                 answer->content_type = strdup(INDEX_TYPE_DIRECTORY);
         if (!answer->url || (fetch->is_directory && !answer->content_type)) {

@@ -335,11 +335,16 @@ static char *yanked_copy(Arena *arena, const char *reason) {
         return copy;
 }
 
-/* Fills in what needs memory of the page. */
+/* The same part of the same text at another place. */
+static Text text_moved(Text part, const char *from, const char *to) {
+        return part.data ? (Text){ to + (part.data - from), part.length } : part;
+}
+
+/* Copies everything into memory of the page. @name: the file name with its parts. */
 static int
 collector_keep(IndexCollector *collector,
                const IndexLink *link,
-               const char *filename,
+               const IndexFile *name,
                const char *url) {
         IndexPage *page = collector->page;
         Arena *arena = index_page_arena(page);
@@ -350,7 +355,8 @@ collector_keep(IndexCollector *collector,
                 return r;
         IndexFile *file = page->files + page->n_files;
         *file = (IndexFile){
-                .filename = arena_text(arena, filename),
+                .kind = name->kind,
+                .filename = arena_text(arena, name->filename),
                 .url = arena_text(arena, url),
                 .has_metadata = link->has_metadata,
                 .size_bytes = link->size_bytes,
@@ -359,6 +365,8 @@ collector_keep(IndexCollector *collector,
         };
         if (!file->filename || !file->url)
                 return -ENOMEM;
+        file->version = text_moved(name->version, name->filename, file->filename);
+        file->tags = text_moved(name->tags, name->filename, file->filename);
         if (!text_is_empty(link->requires_python)) {
                 file->requires_python = arena_text(arena, link->requires_python);
                 if (!file->requires_python)
@@ -374,11 +382,6 @@ collector_keep(IndexCollector *collector,
         file->has_metadata_digest = link->metadata_sha256 &&
                         digest_from_hex(text_of(link->metadata_sha256), &file->metadata_digest) >=
                                         0;
-        /* Cannot fail: the name has been checked. */
-        r = index_filename_parse(
-                        file->filename, page->name, &file->kind, &file->version, &file->tags);
-        if (r < 0)
-                return r;
         page->n_files++;
         return 0;
 }
@@ -414,8 +417,7 @@ int index_collector_add(IndexCollector *collector, const IndexLink *link, Fault 
         _cleanup_(freep) char *url = NULL;
         char buffer[INDEX_FILENAME_MAX + 1];
         const char *filename = link->filename, *reason = NULL;
-        IndexFileKind kind;
-        Text version, tags;
+        IndexFile name = {};
         Digest ignored;
         int r;
 
@@ -429,7 +431,9 @@ int index_collector_add(IndexCollector *collector, const IndexLink *link, Fault 
         if (text_is_empty(filename))
                 /* Links to parent directories and the like are no files. */
                 return 0;
-        r = index_filename_parse(filename, collector->page->name, &kind, &version, &tags);
+        name.filename = filename;
+        r = index_filename_parse(
+                        filename, collector->page->name, &name.kind, &name.version, &name.tags);
         if (r == -ENXIO && collector->source->is_find_links)
                 return 0;
         if (r == -ENXIO)
@@ -449,7 +453,7 @@ int index_collector_add(IndexCollector *collector, const IndexLink *link, Fault 
         }
         if (reason)
                 return collector_skip(collector, filename, reason);
-        return collector_keep(collector, link, filename, url);
+        return collector_keep(collector, link, &name, url);
 }
 
 int index_collector_set_base(IndexCollector *collector, const char *href, Fault *fault) {

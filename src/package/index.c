@@ -103,13 +103,9 @@ int index_page_new_empty(const char *name, const char *url, IndexPage **ret) {
         return 0;
 }
 
+/* Texts here are parts of terminated names, so that looking one character too far is allowed. */
 static bool text_consists_of(Text text, const char *allowed) {
-        if (text.length == 0)
-                return false;
-        for (size_t i = 0; i < text.length; i++)
-                if (!text.data[i] || !strchr(allowed, text.data[i]))
-                        return false;
-        return true;
+        return text.length > 0 && strspn(text.data, allowed) >= text.length;
 }
 
 #define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -442,6 +442,7 @@ TEST(offline_refuses_the_network_only) {
                         fetch_with(&settings, (FetchRequest){ .kind = FETCH_PAGE, .url = local });
         ASSERT_NULL(listing.answer.fault.message);
         ASSERT_STREQ(listing.answer.content_type, INDEX_TYPE_DIRECTORY);
+        ASSERT_TRUE(text_ends_with(text_of(listing.answer.url), "/"));
 }
 
 TEST(local_files_are_copied_and_absent_ones_told) {
