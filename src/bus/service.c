@@ -41,6 +41,7 @@ struct Peer {
         Peer *previous;
         Peer *next;
         sd_bus *bus;
+        sd_event_source *settle; /* until the first messages were read */
         uint32_t number;
 };
 
@@ -175,6 +176,7 @@ static Peer *peer_free(Peer *peer) {
                 peer->service->peers = peer->next;
         if (peer->next)
                 peer->next->previous = peer->previous;
+        sd_event_source_disable_unref(peer->settle);
         if (peer->bus) {
                 peer->service->n_peers--;
                 job_book_forget_connection(peer->service->jobs, peer->bus);
@@ -295,6 +297,20 @@ static int on_peer_left(sd_bus_message *message, void *userdata, sd_bus_error *e
         return 0;
 }
 
+/* A client may send its first messages together with the end of the authentication. sd-bus has then
+ * read them, but looks at them only when more comes; so they are asked for once after that. */
+static int on_settle(sd_event_source *source, void *userdata) {
+        Peer *peer = userdata;
+        _cleanup_(sd_bus_unrefp) sd_bus *bus = sd_bus_ref(peer->bus);
+
+        if (sd_bus_is_ready(bus) == 0)
+                return 0;
+        peer->settle = sd_event_source_disable_unref(peer->settle);
+        while (sd_bus_process(bus, NULL) > 0) /* may free the peer; errors end in Disconnected */
+                ;
+        return 0;
+}
+
 static int peer_start(Peer *peer, int *fd) {
         sd_bus *bus = peer->bus;
         int r;
@@ -319,6 +335,9 @@ static int peer_start(Peer *peer, int *fd) {
         if (r < 0)
                 return r;
         r = sd_bus_attach_event(bus, peer->service->settings.event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return r;
+        r = sd_event_add_post(peer->service->settings.event, &peer->settle, on_settle, peer);
         if (r < 0)
                 return r;
         r = sd_bus_add_object_vtable(

@@ -280,6 +280,9 @@ static int daemon_live(Daemon *daemon, Fault *fault) {
         (void) sd_notify(false, "STOPPING=1"); /* as above */
         if (daemon->directories.start_fd < 0 && directories_leave(&daemon->directories, true) < 0)
                 log_debug("Cannot take the start lock, leaving without.");
+        if (r > 0) /* sd-bus left the loop: service_join_bus() asked for that */
+                return fault_set(
+                                fault, -ECONNRESET, FAULT_NO_SERVICE, NULL, "The system bus went away.");
         return r;
 }
 

@@ -370,6 +370,8 @@ class Connection:
             raise BusError("NameTaken", name)
 
     def reply(self, call: Message, signature: str = "", *values: Any) -> None:
+        if call.flags & NO_REPLY_EXPECTED:
+            return
         message = Message(METHOD_RETURN, {5: call.serial, 6: call.sender, 8: signature})
         message.body = list(values)
         self.send(message)
