@@ -2,13 +2,11 @@
 
 /* How it works
  *
- *     job_book_add ──▶ running ──job_book_ended──▶ ended, has a caller ──Release, caller gone,──▶ out
- *                                    │                                   10 minutes, 256 newer
- *                                    └── no caller ─────────────────────────────────────────────▶ out
+ *     job_book_add ──▶ running ──job_book_ended──▶ ended ──Release, 10 minutes, 64 newer──▶ out
+ *                                    └── released before, or never anybody's ─────────────▶ out
  *
- * The caller of a job is its connection and, on a message bus, the sender's unique name. A private
- * connection is forgotten by service.c; a name is watched from the job's end on (before that nothing
- * depends on it), and a name that was gone by then is covered by the ten minutes.
+ * A job does not go with the connection that started it: busctl and shell scripts make a connection per
+ * call and ask for the result with the next one.
  */
 
 #include <stdio.h>
@@ -21,7 +19,6 @@
 #include "bus/fault-reply.h"
 #include "bus/job-object.h"
 #include "bus/names.h"
-#include "bus/watch.h"
 
 #define KEEP_ENDED_USEC (10 * 60 * USEC_PER_SEC)
 
@@ -31,10 +28,8 @@ struct Entry {
         JobBook *book;
         Entry *next; /* in the order of numbers */
         Job *job;
-        const sd_bus *connection; /* of the caller; NULL: none. Compared, never used */
-        char *sender;             /* NULL on private connections */
-        sd_bus_slot *watch;
         sd_event_source *expiry;
+        bool is_wanted; /* somebody started it and has not released it */
         bool has_ended;
 };
 
@@ -59,8 +54,6 @@ static Entry *entry_free(Entry *entry) {
         if (!entry)
                 return NULL;
         job_unref(entry->job);
-        free(entry->sender);
-        sd_bus_slot_unref(entry->watch);
         sd_event_source_disable_unref(entry->expiry);
         free(entry);
         return NULL;
@@ -138,14 +131,6 @@ void job_book_changed(JobBook *book, Job *job) {
         emit_changed(book->emitter, job_object_path(job, path), BUS_JOB, changing_properties);
 }
 
-static int on_sender_left(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Entry *entry = userdata;
-
-        if (watch_says_left(message))
-                book_remove(entry->book, entry);
-        return 0;
-}
-
 static int on_expired(sd_event_source *source, uint64_t usec, void *userdata) {
         Entry *entry = userdata;
 
@@ -154,9 +139,7 @@ static int on_expired(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 static int entry_keep(Entry *entry) {
-        int r;
-
-        r = sd_event_add_time_relative(
+        return sd_event_add_time_relative(
                         entry->book->event,
                         &entry->expiry,
                         CLOCK_MONOTONIC,
@@ -164,14 +147,6 @@ static int entry_keep(Entry *entry) {
                         USEC_PER_SEC,
                         on_expired,
                         entry);
-        if (r < 0 || !entry->sender)
-                return r;
-        return watch_name(
-                        (sd_bus *) entry->connection, /* the message bus, which outlives all entries */
-                        entry->sender,
-                        on_sender_left,
-                        entry,
-                        &entry->watch);
 }
 
 static void book_drop_oldest(JobBook *book) {
@@ -203,37 +178,17 @@ void job_book_ended(JobBook *book, Job *job) {
                                                             : "",
                                         fault && fault->message ? fault->message : "",
                         });
-        if (!entry->connection || entry_keep(entry) < 0)
+        if (!entry->is_wanted || entry_keep(entry) < 0)
                 book_remove(book, entry);
         else if (book->n_ended > JOBS_ENDED_MAX)
                 book_drop_oldest(book);
 }
 
-int job_book_set_caller(JobBook *book, const Job *job, sd_bus_message *message) {
+void job_book_want(JobBook *book, const Job *job) {
         Entry *entry = book_find(book, job_get_number(job));
-        const char *sender = sd_bus_message_get_sender(message);
-        sd_bus *bus = sd_bus_message_get_bus(message);
 
-        if (!entry)
-                return -ENOENT;
-        if (sd_bus_is_bus_client(bus) > 0 && sender) {
-                entry->sender = strdup(sender);
-                if (!entry->sender)
-                        return -ENOMEM;
-        }
-        entry->connection = bus;
-        return 0;
-}
-
-void job_book_forget_connection(JobBook *book, const sd_bus *bus) {
-        for (Entry *entry = book->entries, *next; entry; entry = next) {
-                next = entry->next;
-                if (entry->connection != bus)
-                        continue;
-                entry->connection = NULL;
-                if (entry->has_ended)
-                        book_remove(book, entry);
-        }
+        if (entry)
+                entry->is_wanted = true;
 }
 
 Job *job_book_next(const JobBook *book, size_t *position) {
@@ -336,7 +291,7 @@ static int method_release(sd_bus_message *message, void *userdata, sd_bus_error 
         if (r <= 0)
                 return r < 0 ? r : 1;
 
-        entry->connection = NULL; /* a running job leaves with its end */
+        entry->is_wanted = false; /* a running job leaves with its end */
         if (entry->has_ended)
                 book_remove(entry->book, entry);
         return sd_bus_reply_method_return(message, NULL);

@@ -2,7 +2,7 @@
 #pragma once
 
 /* /org/blast/Blast1/job/<n>: one job, and the book of those that can be asked. A job stays in the
- * book while it runs; after its end until its caller releases it, is gone, or ten minutes passed. */
+ * book while it runs, and after its end until it is released or ten minutes have passed. */
 
 #include <systemd/sd-bus.h>
 
@@ -12,7 +12,7 @@
 
 enum {
         JOB_PATH_SIZE = 64,
-        JOBS_ENDED_MAX = 256, /* the oldest goes first */
+        JOBS_ENDED_MAX = 64, /* the oldest goes first */
 };
 
 extern const sd_bus_vtable job_vtable[]; /* userdata: Service */
@@ -25,11 +25,8 @@ void job_book_add(JobBook *book, Job *job);
 void job_book_changed(JobBook *book, Job *job);
 void job_book_ended(JobBook *book, Job *job);
 
-/* Remembers who started @job, which job_book_add() has heard of. Without a caller a job leaves the
- * book with its end. */
-_must_use_ int job_book_set_caller(JobBook *book, const Job *job, sd_bus_message *message);
-/* A private connection ended: nobody will ask for its jobs. */
-void job_book_forget_connection(JobBook *book, const sd_bus *bus);
+/* A caller started @job and will ask for its result: it stays after its end. */
+void job_book_want(JobBook *book, const Job *job);
 
 Job *job_book_next(const JobBook *book, size_t *position); /* from 0; NULL at the end */
 /* NULL: there is none at @path. */

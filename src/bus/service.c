@@ -179,7 +179,6 @@ static Peer *peer_free(Peer *peer) {
         sd_event_source_disable_unref(peer->settle);
         if (peer->bus) {
                 peer->service->n_peers--;
-                job_book_forget_connection(peer->service->jobs, peer->bus);
                 emitter_remove_connection(peer->service->emitter, peer->bus);
                 (void) sd_bus_detach_event(peer->bus); /* it may not have been attached yet */
                 sd_bus_flush_close_unref(peer->bus);
@@ -417,10 +416,6 @@ int service_start_job(
                         service->settings.coordinator, environment, TAKE_PTR(owned), &fault, &job);
         if (r < 0)
                 return fault_reply(error, &fault, r);
-        r = job_book_set_caller(service->jobs, job, message);
-        if (r < 0)
-                log_warning("Cannot remember who started job %u: %s, continuing.",
-                            job_get_number(job),
-                            strerror(-r));
+        job_book_want(service->jobs, job);
         return sd_bus_reply_method_return(message, "o", job_object_path(job, path));
 }

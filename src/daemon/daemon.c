@@ -282,7 +282,11 @@ static int daemon_live(Daemon *daemon, Fault *fault) {
                 log_debug("Cannot take the start lock, leaving without.");
         if (r > 0) /* sd-bus left the loop: service_join_bus() asked for that */
                 return fault_set(
-                                fault, -ECONNRESET, FAULT_NO_SERVICE, NULL, "The system bus went away.");
+                                fault,
+                                -ECONNRESET,
+                                FAULT_NO_SERVICE,
+                                NULL,
+                                "The system bus went away.");
         return r;
 }
 

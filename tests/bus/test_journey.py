@@ -61,10 +61,10 @@ class Busctl(BusTest):
         return path
 
     def finish(self, job: str, result: str = "done", timeout: float = 90) -> dict[str, Any]:
-        """busctl makes a connection per call, so a job's object is gone soon after its end: what
-        remains is the signal. See `watch`."""
+        """Waits for the one JobRemoved of the job; GetResult must say the same."""
         outcome = self.watch(job, timeout)
         self.assertEqual(outcome["result"], result, outcome)
+        self.assertEqual(self.call(job, JOB, "GetResult"), result)
         return outcome
 
     def setup_monitor(self) -> None:
@@ -113,8 +113,10 @@ class Busctl(BusTest):
             [("extra", "0.1", True), ("greeter", "1.0", True), ("helper", "1.2", False)],
         )
 
-        self.finish(self.start("Run", "assa{ss}a{sv}", "3", "python", "-c", GREET, "", "0", "0"))
-        self.assertIn("hello from greeter 1", self.output())
+        job = self.start("Run", "assa{ss}a{sv}", "3", "python", "-c", GREET, "", "0", "0")
+        self.finish(job)
+        self.assertEqual(self.property(job, JOB, "Output"), "hello from greeter 1\n")
+        self.assertEqual(self.property(job, JOB, "ExitStatus"), 0)
 
         self.kill_a_program()
 
@@ -140,6 +142,7 @@ class Busctl(BusTest):
         self.assertTrue(guarantees)
         self.assertEqual(self.call(self.path, ENVIRONMENT, "Kill", "ui", "0", "15"), 1)
         self.watch(job, 30)
+        self.assertEqual(self.property(job, JOB, "ExitStatus"), 128 + 15)
         self.assertEqual(self.property(self.path, ENVIRONMENT, "Runs"), [])
 
     def changes(self, name: str) -> list[Any]:
@@ -152,16 +155,6 @@ class Busctl(BusTest):
             if name in changed:
                 values.append(changed[name]["data"])
         return values
-
-    def output(self) -> str:
-        """What the last program wrote: jobs of busctl are kept as long as its connection, so it is
-        asked for by one connection that started the job itself."""
-        with Connection(self.stage.address) as bus:
-            bus.add_match("type='signal',interface='org.blast.Blast1.Manager'")
-            arguments = ("assa{ss}a{sv}", ["python", "-c", GREET], "", {}, {})
-            (job,) = self.environment(bus, self.path, "Run", *arguments)
-            self.wait_job(bus, job)
-            return str(self.get(bus, job, JOB, "Output"))
 
     def test_unsolvable_project_names_the_package(self) -> None:
         self.setup_monitor()
@@ -254,11 +247,17 @@ class Private(BusTest):
             self.bus.call(NAME, job, JOB, "GetResult")
         self.assertEqual(caught.exception.name, "org.freedesktop.DBus.Error.UnknownObject")
 
-    def test_job_of_a_client_that_left_goes_with_its_end(self) -> None:
+    def test_job_of_a_client_that_left_can_be_asked_by_the_next(self) -> None:
         with Connection(self.stage.private_address) as other:
             (job,) = self.environment(other, self.path, "Sync", "a{sv}", self.options)
-        self.bus.wait_signal("JobRemoved", lambda message: message.body[1] == job)
-        self.bus.wait_signal("InterfacesRemoved", lambda message: message.body[0] == job)
+        self.assertEqual(self.wait_job(self.bus, job)[0], "done")
+
+    def test_of_many_ended_jobs_the_oldest_go(self) -> None:
+        for _ in range(66):
+            (job,) = self.environment(self.bus, self.path, "Sync", "a{sv}", self.options)
+            self.wait_job(self.bus, job)
+        (jobs,) = self.manager(self.bus, "ListJobs")
+        self.assertEqual(len(jobs), 64)
 
     def test_result_before_the_end_is_refused(self) -> None:
         self.stage.index.fault("/simple/greeter/", "stall", 2)
