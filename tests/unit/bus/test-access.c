@@ -9,7 +9,7 @@
 #include "bus/job-object.h"
 #include "bus/manager-object.h"
 #include "bus/names.h"
-#include "unit/test.h"
+#include "test.h"
 
 static size_t walk(const char *interface, const sd_bus_vtable *vtable) {
         size_t n_methods = 0;

@@ -11,7 +11,7 @@
 #include "basic/text.h"
 #include "bus/emit.h"
 #include "bus/names.h"
-#include "unit/test.h"
+#include "test.h"
 
 #define PATH BUS_JOB_PATH "/1"
 

@@ -7,7 +7,7 @@
 #include "basic/file.h"
 #include "basic/text.h"
 #include "bus/options.h"
-#include "unit/test.h"
+#include "test.h"
 
 /* A sealed message with the options of @fill, as the reader meets it. */
 typedef int (*Fill)(sd_bus_message *message);
