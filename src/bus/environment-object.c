@@ -16,10 +16,10 @@
 
 #include "basic/text.h"
 #include "bus/environment-object.h"
+#include "bus/environment-property.h"
 #include "bus/fault-reply.h"
 #include "bus/names.h"
 #include "bus/options.h"
-#include "environment/policy.h"
 #include "sync/run.h"
 
 static const char *const changing_properties[] = {
@@ -473,162 +473,6 @@ static int method_list_generations(sd_bus_message *message, void *userdata, sd_b
         return sd_bus_send(NULL, reply, NULL);
 }
 
-static int property_get_text(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const Environment *environment = environment_object_at(userdata, path);
-        const GenerationRecord *generation = environment_get_generation(environment);
-        const char *text;
-
-        if (streq(property, "Id"))
-                text = record_of(environment)->id;
-        else if (streq(property, "Name"))
-                text = record_of(environment)->name;
-        else if (streq(property, "ProjectPath"))
-                text = record_of(environment)->project_path;
-        else if (streq(property, "State"))
-                text = environment_state_to_string(environment_get_state(environment));
-        else if (streq(property, "VenvState"))
-                text = venv_state_to_string(environment_get_venv_state(environment));
-        else if (streq(property, "Prefix"))
-                text = environment_get_prefix(environment);
-        else if (streq(property, "PythonVersion"))
-                text = generation ? generation->python_version : "";
-        else
-                text = generation ? generation->python_path : "";
-        return sd_bus_message_append(reply, "s", text ?: "");
-}
-
-static int property_get_generation(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const Environment *environment = environment_object_at(userdata, path);
-
-        return sd_bus_message_append(reply, "u", environment_get_generation_number(environment));
-}
-
-static int append_run(sd_bus_message *reply, const RunSummary *summary) {
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'r', "uutasu");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(
-                        reply,
-                        "uut",
-                        summary->number,
-                        (uint32_t) summary->pid,
-                        summary->started_usec);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append_strv(reply, (char **) summary->argv);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(reply, "u", summary->generation);
-        if (r < 0)
-                return r;
-        return sd_bus_message_close_container(reply);
-}
-
-static int property_get_runs(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const Environment *environment = environment_object_at(userdata, path);
-        RunSummary summary;
-        size_t position = 0;
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "(uutasu)");
-        if (r < 0)
-                return r;
-        while (run_next(environment, &position, &summary)) {
-                r = append_run(reply, &summary);
-                if (r < 0)
-                        return r;
-        }
-        return sd_bus_message_close_container(reply);
-}
-
-static int property_get_guarantees(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const Environment *environment = environment_object_at(userdata, path);
-        const Guarantees *guarantees = environment_get_guarantees(environment);
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "(ssss)");
-        if (r < 0)
-                return r;
-        for (size_t i = 0; guarantees && i < guarantees->n_items; i++) {
-                const Guarantee *guarantee = guarantees->items + i;
-
-                r = sd_bus_message_append(
-                                reply,
-                                "(ssss)",
-                                guarantee->name,
-                                guarantee_state_to_string(guarantee->state),
-                                guarantee->mechanism ?: "",
-                                guarantee->reason ?: "");
-                if (r < 0)
-                        return r;
-        }
-        return sd_bus_message_close_container(reply);
-}
-
-static int property_get_unenforced_keys(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const Environment *environment = environment_object_at(userdata, path);
-        const GenerationRecord *generation = environment_get_generation(environment);
-        _cleanup_unenforced_keys_ UnenforcedKeys keys = {};
-        int r;
-
-        if (generation) {
-                r = policy_list_unenforced(&generation->settings, &keys);
-                if (r < 0)
-                        return r;
-        }
-        r = sd_bus_message_open_container(reply, 'a', "(sss)");
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < keys.n_items; i++) {
-                r = sd_bus_message_append(
-                                reply,
-                                "(sss)",
-                                keys.items[i].key,
-                                keys.items[i].place ?: "",
-                                keys.items[i].reason);
-                if (r < 0)
-                        return r;
-        }
-        return sd_bus_message_close_container(reply);
-}
-
 /* clang-format off: a table of rows is read better than one of columns */
 const sd_bus_vtable environment_vtable[] = {
         SD_BUS_VTABLE_START(0),
@@ -721,20 +565,32 @@ const sd_bus_vtable environment_vtable[] = {
                         SD_BUS_RESULT("a(utsub)", generations),
                         method_list_generations,
                         SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_PROPERTY("Id", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Name", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Id", "s", environment_property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Name",
+                        "s",
+                        environment_property_get_text,
+                        0,
+                        SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("ProjectPath",
                         "s",
                         property_get_text,
                         0,
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("State", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("State",
+                        "s",
+                        environment_property_get_text,
+                        0,
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Generation",
                         "u",
                         property_get_generation,
                         0,
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Prefix", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Prefix",
+                        "s",
+                        environment_property_get_text,
+                        0,
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("PythonVersion",
                         "s",
                         property_get_text,

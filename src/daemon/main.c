@@ -48,7 +48,7 @@ static int show_help(void) {
                "Keeps Python environments and runs programs in them.\n\n"
                "  --embedded          serve one user on a private socket (blast starts this itself)\n"
                "  --bus               serve on the system bus as org.blast.Blast1\n"
-               "  --console           log to standard error\n"
+               "  --console           for a person at a terminal: stay when nothing is alive\n"
                "  --idle-seconds=N    leave after N seconds without anything alive; 0: never\n"
                "                      (default: %d with --embedded, never with --bus)\n"
                "  --ready-fd=N        write \"ready\" or \"failed REASON\" to descriptor N\n"
@@ -142,7 +142,7 @@ static int parse_arguments(int argc, char *argv[]) {
                 fprintf(stderr, "blastd: say --embedded or --bus; --help tells more.\n");
                 return -EINVAL;
         }
-        if (arg_settings.mode == DAEMON_BUS && !arg_idle_given)
+        if ((arg_settings.mode == DAEMON_BUS || arg_console) && !arg_idle_given)
                 arg_settings.idle_usec = USEC_INFINITY;
         return 1;
 }
@@ -154,8 +154,6 @@ int main(int argc, char *argv[]) {
         r = parse_arguments(argc, argv);
         if (r <= 0)
                 return r < 0 ? 2 : EXIT_SUCCESS;
-        if (arg_console && setenv("BLAST_LOG_TARGET", "console", true) < 0)
-                return EXIT_FAILURE;
         log_open("blastd");
         r = daemon_run(&arg_settings, &fault);
         if (r >= 0)

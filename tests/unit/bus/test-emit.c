@@ -63,7 +63,8 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
                                  name,
                                  number);
                 }
-                strcat(pair->heard, ";");
+                used = strlen(pair->heard);
+                snprintf(pair->heard + used, sizeof(pair->heard) - used, ";");
         } else if (sd_bus_message_is_signal(message, NULL, NULL) > 0)
                 snprintf(pair->heard + used,
                          sizeof(pair->heard) - used,
