@@ -481,7 +481,6 @@ static int property_get_text(
         return sd_bus_message_append(reply, "s", text ?: "");
 }
 
-/* clang-format off: a table of rows is read better than one of columns */
 const sd_bus_vtable job_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS(
@@ -543,4 +542,3 @@ const sd_bus_vtable job_vtable[] = {
                         SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
         SD_BUS_VTABLE_END,
 };
-/* clang-format on */

@@ -255,7 +255,6 @@ PROPERTY(mode, service_get_mode(userdata))
 PROPERTY(state_directory, service_get_state_path(userdata))
 PROPERTY(cache_directory, service_get_cache_path(userdata))
 
-/* clang-format off: a table of rows is read better than one of columns */
 const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS(
@@ -319,4 +318,3 @@ const sd_bus_vtable manager_vtable[] = {
                         0),
         SD_BUS_VTABLE_END,
 };
-/* clang-format on */
