@@ -42,8 +42,6 @@ typedef struct EnvironmentSpec {
         char **allowed_paths;
         char **denied_paths;
         char **allowed_domains;
-        uint16_t *allowed_ports;
-        size_t n_allowed_ports;
         uint32_t n_generations_max; /* env_layer.max_snapshots */
 } EnvironmentSpec;
 

@@ -19,6 +19,7 @@ typedef enum JobState {
         JOB_RESOLVING, /* resolve worker is running */
         JOB_FETCHING,  /* wheels are fetched and unpacked */
         JOB_APPLYING,  /* a generation is made or chosen; cannot be cancelled */
+        JOB_RUNNING,   /* a program of GOAL_RUN runs, or the copy behind .venv is waited for */
         JOB_DONE,
         JOB_FAILED,
         JOB_CANCELLED,

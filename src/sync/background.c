@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/* How it works
+ *
+ *     COMPILING ─▶ COPYING ─▶ SHOWING ─▶ (gone; the copy is complete)
+ *         └───────────┴──────────┴────▶ (gone; the copy has failed)
+ *
+ * COMPILING  one helper sandbox at a time runs compile.py on a tree that lacks bytecode for the generation's
+ *            interpreter; its output is a tree of its own [11]. A tree that cannot be compiled goes without.
+ * COPYING    blast-unpack materialises all trees and bytecode in .lib-<random>/ of the generation, which
+ *            nobody looks into.
+ * SHOWING    blast-stage adds what was carried in the upper, flushes, and renames it to lib/.
+ *
+ * A crash leaves a .lib-… directory, which the next start removes before it begins anew. A newer generation
+ * ends what is made of the older one.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/file.h"
+#include "basic/log.h"
+#include "basic/memory.h"
+#include "environment/copy.h"
+#include "environment/fail-point.h"
+#include "environment/stage-request.h"
+#include "package/request.h"
+#include "sync/background.h"
+#include "sync/compile.h"
+#include "sync/coordinator-internal.h"
+
+#define COPY_PREFIX ".lib-"
+
+struct Background {
+        Environment *environment;
+        Coordinator *coordinator;
+        size_t next_tree; /* to be looked at while compiling */
+        Compile *compile;
+        WorkerProcess *worker; /* copying or showing */
+        Remover remover;       /* of what a crash left */
+        char copy_name[32];
+};
+
+Background *background_free(Background *background) {
+        if (!background)
+                return NULL;
+        (void) compile_free(background->compile);
+        (void) worker_process_free(background->worker);
+        (void) worker_process_free(background->remover.worker);
+        free(background);
+        return NULL;
+}
+DEFINE_CLEANUP(Background, background_free)
+
+int background_bytecode_name(
+                const GenerationRecord *record,
+                const Digest *tree,
+                char *ret_name,
+                size_t size) {
+        Digest interpreter;
+        int r;
+
+        assert(size >= STORE_NAME_SIZE);
+
+        r = digest_of_bytes(
+                        record->python_signature, strlen(record->python_signature), &interpreter);
+        return r < 0 ? r : store_bytecode_name(tree, record->python_tag, &interpreter, ret_name);
+}
+
+/* The last thing it does: it is gone after. */
+static void end(Background *background, VenvState state, const char *reason) {
+        Environment *environment = background->environment;
+
+        if (state == VENV_FAILED)
+                log_warning("The copy behind '%s' cannot be made: %s",
+                            environment->prefix,
+                            reason ?: "no reason is known.");
+        assert(environment->background == background);
+        environment->background = background_free(background);
+        environment_set_venv_state(environment, state);
+        coordinator_wake(environment->coordinator);
+}
+
+static int
+start_worker(Background *background,
+             const char *name,
+             const void *data,
+             size_t size,
+             const int *fds,
+             size_t n_fds,
+             WorkerEndFunction on_end,
+             Fault *fault) {
+        const WorkerOrder order = {
+                .name = name,
+                .request = data,
+                .request_size = size,
+                .fds = fds,
+                .n_fds = n_fds,
+                .timeout_usec = STAGE_TIMEOUT_USEC,
+                .on_end = on_end,
+                .userdata = background,
+        };
+
+        return worker_process_new(
+                        background->coordinator->event, &order, fault, &background->worker);
+}
+
+static void
+on_shown(WorkerProcess *worker, const void *data, size_t size, const Fault *ended, void *userdata) {
+        Background *background = userdata;
+        _cleanup_stage_answer_ StageAnswer answer = {};
+        int r = ended ? -EPROTO : stage_answer_decode(data, size, &answer);
+
+        if (r >= 0 && !fault_is_set(&answer.fault))
+                end(background, VENV_COMPLETE, NULL);
+        else
+                end(background, VENV_FAILED, ended ? ended->message : answer.fault.message);
+}
+
+static int show(Background *background, Fault *fault) {
+        const Environment *environment = background->environment;
+        StageRequest request = {
+                .verb = STAGE_SHOW,
+                .name = background->copy_name,
+                .site_packages = (char *) string_after(
+                                environment->generation.site_packages, "lib/"),
+                .names = environment->generation.carried,
+        };
+        _cleanup_(freep) void *data = NULL;
+        size_t size;
+        int r;
+
+        r = stage_request_encode(&request, &data, &size);
+        if (r < 0)
+                return r;
+        return start_worker(
+                        background,
+                        "stage",
+                        data,
+                        size,
+                        &environment->generation_fd,
+                        1,
+                        on_shown,
+                        fault);
+}
+
+static void
+on_copied(WorkerProcess *worker,
+          const void *data,
+          size_t size,
+          const Fault *ended,
+          void *userdata) {
+        Background *background = userdata;
+        _cleanup_(materialise_answer_done) MaterialiseAnswer answer = {};
+        _cleanup_fault_ Fault fault = {};
+        int r = ended ? -EPROTO : materialise_answer_decode(data, size, &answer);
+
+        if (r >= 0 && fault_is_set(&answer.fault))
+                r = -EIO;
+        background->worker = worker_process_free(background->worker);
+        if (r >= 0)
+                r = show(background, &fault);
+        if (r < 0)
+                end(background, VENV_FAILED, answer.fault.message ?: fault.message);
+}
+
+static int add_item(MaterialiseRequest *request, bool is_bytecode, char *source) {
+        MaterialiseItem *item = &request->items[request->n_items];
+
+        *item = (MaterialiseItem){
+                .is_bytecode = is_bytecode,
+                .source = source,
+                .destination = strdup(""),
+        };
+        request->n_items++; /* whatever is in it is freed with the request */
+        return item->source && item->destination ? 0 : -ENOMEM;
+}
+
+static int fill_items(const Background *background, MaterialiseRequest *request) {
+        const GenerationRecord *record = &background->environment->generation;
+        Store *store = background->coordinator->store;
+        char hex[DIGEST_HEX_SIZE], name[STORE_NAME_SIZE];
+        int r;
+
+        request->items = new0(MaterialiseItem, 2 * record->n_trees + 1);
+        if (!request->items)
+                return -ENOMEM;
+        for (size_t i = 0; i < record->n_trees; i++) {
+                r = add_item(request,
+                             false,
+                             string_format("%s/site-packages",
+                                           digest_to_hex(&record->trees[i], hex)));
+                if (r < 0)
+                        return r;
+                r = background_bytecode_name(record, &record->trees[i], name, sizeof(name));
+                if (r < 0)
+                        return r;
+                if (!store_has(store, STORE_BYTECODE, name))
+                        continue;
+                r = add_item(request, true, strdup(name));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int copy(Background *background, Fault *fault) {
+        const GenerationRecord *record = &background->environment->generation;
+        const char *below = string_after(record->site_packages, "lib/");
+        _cleanup_(materialise_request_done)
+                        MaterialiseRequest request = { .link_mode = LINK_CLONE };
+        _cleanup_close_ int destination_fd = -EBADF;
+        _cleanup_(freep) char *path = NULL;
+        _cleanup_(freep) void *data = NULL;
+        uint64_t random;
+        size_t size;
+        int r;
+
+        if (!below)
+                return -EBADMSG;
+        if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+                return -EIO;
+        (void) snprintf(background->copy_name,
+                        sizeof(background->copy_name),
+                        COPY_PREFIX "%016llx",
+                        (unsigned long long) random);
+        path = string_format("%s/%s", background->copy_name, below);
+        if (!path)
+                return -ENOMEM;
+        destination_fd = directory_open_or_make(background->environment->generation_fd, path, 0755);
+        if (destination_fd < 0)
+                return destination_fd;
+        r = fill_items(background, &request);
+        if (r < 0)
+                return r;
+        if (request.n_items == 0)
+                return show(background, fault);
+        r = materialise_request_encode(&request, &data, &size);
+        if (r < 0)
+                return r;
+        const int fds[] = {
+                destination_fd,
+                store_get_directory(background->coordinator->store, STORE_TREE),
+                store_get_directory(background->coordinator->store, STORE_BYTECODE),
+        };
+        return start_worker(
+                        background, "unpack", data, size, fds, ELEMENTSOF(fds), on_copied, fault);
+}
+
+static void go_on(Background *background);
+
+static void on_compiled(const Fault *fault, void *userdata) {
+        Background *background = userdata;
+
+        if (fault)
+                log_debug("A tree goes without bytecode: %s", fault->message);
+        fail_point_reach("bytecode-published", false);
+        background->compile = compile_free(background->compile);
+        go_on(background);
+}
+
+/* Starts the compiler for the next tree that lacks bytecode. Returns 0 if there is none. */
+static int compile_next(Background *background) {
+        const GenerationRecord *record = &background->environment->generation;
+        Fault ignored = {};
+        int r;
+
+        while (background->next_tree < record->n_trees) {
+                const Digest *tree = &record->trees[background->next_tree++];
+                char name[STORE_NAME_SIZE];
+
+                r = background_bytecode_name(record, tree, name, sizeof(name));
+                if (r < 0 || store_has(background->coordinator->store, STORE_BYTECODE, name))
+                        continue;
+                const CompileOrder order = {
+                        .tree = tree,
+                        .name = name,
+                        .python_path = record->python_path,
+                        .python_prefix = record->python_prefix,
+                        .on_done = on_compiled,
+                        .userdata = background,
+                };
+                r = compile_new(background->coordinator, &order, &ignored, &background->compile);
+                fault_done(&ignored);
+                if (r >= 0)
+                        return 1;
+                if (r == -ENOENT)
+                        return 0; /* there is no compiler: nothing will be compiled */
+                ignored = (Fault){};
+        }
+        return 0;
+}
+
+static void go_on(Background *background) {
+        _cleanup_fault_ Fault fault = {};
+        int r;
+
+        if (compile_next(background) > 0)
+                return;
+        r = copy(background, &fault);
+        if (r < 0)
+                end(background, VENV_FAILED, fault.message ?: strerror(-r));
+}
+
+/* What is left of a copy that a crash interrupted. */
+static void sweep(Background *background) {
+        _cleanup_(strings_freep) char **names = NULL, **leftovers = NULL;
+
+        if (directory_list(background->environment->generation_fd, &names) < 0)
+                return;
+        FOREACH_TEXT(name, names)
+                if (string_after(name, COPY_PREFIX) && strings_add(&leftovers, name) < 0)
+                        return;
+        remover_start(&background->remover, background->environment->generation_fd, leftovers);
+}
+
+void background_start(Environment *environment) {
+        Background *background;
+
+        if (environment->background && environment->venv_state == VENV_BUILDING)
+                return;
+        environment->background = background_free(environment->background);
+        if (!environment->has_generation || environment->venv_state == VENV_COMPLETE)
+                return;
+        background = new0(Background, 1);
+        if (!background)
+                return; /* the next sync tries again */
+        *background = (Background){
+                .environment = environment,
+                .coordinator = environment->coordinator,
+                .remover.coordinator = environment->coordinator,
+        };
+        environment->background = background;
+        environment_set_venv_state(environment, VENV_BUILDING);
+        sweep(background);
+        go_on(background);
+}
+
+int background_wait(Job *job, Fault *fault) {
+        if (!job->environment->has_generation)
+                return fault_set(
+                                fault,
+                                -ENOENT,
+                                FAULT_NO_GENERATION,
+                                job->environment->record->project_path,
+                                "Nothing is installed in the environment yet.");
+        background_start(job->environment);
+        coordinator_wake(job->coordinator);
+        return 0;
+}
+
+void background_check(Job *job) {
+        switch (job->environment->venv_state) {
+        case VENV_COMPLETE:
+                job_finish(job, 0, NULL);
+                break;
+        case VENV_BUILDING:
+                break;
+        default: {
+                const Fault fault = {
+                        .code = FAULT_INTERNAL,
+                        .message = (char *) "The copy behind .venv could not be made; the log says why.",
+                };
+                job_finish(job, -EIO, &fault);
+        }
+        }
+}
