@@ -481,20 +481,14 @@ static int property_get_text(
         return sd_bus_message_append(reply, "s", text ?: "");
 }
 
+#define CALL     SD_BUS_VTABLE_UNPRIVILEGED /* the access table decides, not sd-bus */
+#define CONSTANT SD_BUS_VTABLE_PROPERTY_CONST
+#define CHANGES  SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+
 const sd_bus_vtable job_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS(
-                        "Cancel",
-                        SD_BUS_NO_ARGS,
-                        SD_BUS_NO_RESULT,
-                        method_cancel,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS(
-                        "Release",
-                        SD_BUS_NO_ARGS,
-                        SD_BUS_NO_RESULT,
-                        method_release,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_cancel, CALL),
+        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_release, CALL),
         SD_BUS_METHOD_WITH_ARGS(
                         "GetResult",
                         SD_BUS_NO_ARGS,
@@ -513,28 +507,16 @@ const sd_bus_vtable job_vtable[] = {
                                       "as",
                                       warnings),
                         method_get_result,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_PROPERTY("Number", "u", property_get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Kind", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Environment",
-                        "o",
-                        property_get_environment,
-                        0,
-                        SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("State", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Phase", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Progress",
-                        "(uutt)",
-                        property_get_progress,
-                        0,
-                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Subject", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Result", "s", property_get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ExitStatus",
-                        "i",
-                        property_get_exit_status,
-                        0,
-                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                        CALL),
+        SD_BUS_PROPERTY("Number", "u", property_get_number, 0, CONSTANT),
+        SD_BUS_PROPERTY("Kind", "s", property_get_text, 0, CONSTANT),
+        SD_BUS_PROPERTY("Environment", "o", property_get_environment, 0, CONSTANT),
+        SD_BUS_PROPERTY("State", "s", property_get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Phase", "s", property_get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Progress", "(uutt)", property_get_progress, 0, CHANGES),
+        SD_BUS_PROPERTY("Subject", "s", property_get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Result", "s", property_get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("ExitStatus", "i", property_get_exit_status, 0, CHANGES),
         SD_BUS_PROPERTY("Output",
                         "s",
                         property_get_output,

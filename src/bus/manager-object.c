@@ -255,6 +255,9 @@ PROPERTY(mode, service_get_mode(userdata))
 PROPERTY(state_directory, service_get_state_path(userdata))
 PROPERTY(cache_directory, service_get_cache_path(userdata))
 
+#define CALL     SD_BUS_VTABLE_UNPRIVILEGED /* the access table decides, not sd-bus */
+#define CONSTANT SD_BUS_VTABLE_PROPERTY_CONST
+
 const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS(
@@ -262,55 +265,47 @@ const sd_bus_vtable manager_vtable[] = {
                         SD_BUS_ARGS("h", directory, "s", name),
                         SD_BUS_RESULT("o", environment),
                         method_open_project_fd,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
+                        CALL),
         SD_BUS_METHOD_WITH_ARGS(
                         "OpenProject",
                         SD_BUS_ARGS("s", path, "s", name),
                         SD_BUS_RESULT("o", environment),
                         method_open_project,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
+                        CALL),
         SD_BUS_METHOD_WITH_ARGS(
                         "FindProjectFd",
                         SD_BUS_ARGS("h", directory, "s", name),
                         SD_BUS_RESULT("o", environment),
                         method_find_project_fd,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
+                        CALL),
         SD_BUS_METHOD_WITH_ARGS(
                         "FindProject",
                         SD_BUS_ARGS("s", path, "s", name),
                         SD_BUS_RESULT("o", environment),
                         method_find_project,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
+                        CALL),
         SD_BUS_METHOD_WITH_ARGS(
                         "ListEnvironments",
                         SD_BUS_NO_ARGS,
                         SD_BUS_RESULT("a(osssuu)", environments),
                         method_list_environments,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
+                        CALL),
         SD_BUS_METHOD_WITH_ARGS(
                         "ListJobs",
                         SD_BUS_NO_ARGS,
                         SD_BUS_RESULT("a(ousoss)", jobs),
                         method_list_jobs,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
+                        CALL),
         SD_BUS_METHOD_WITH_ARGS(
                         "Collect",
                         SD_BUS_NO_ARGS,
                         SD_BUS_RESULT("o", job),
                         method_collect,
-                        SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_PROPERTY("Version", "s", property_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Mode", "s", property_get_mode, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("StateDirectory",
-                        "s",
-                        property_get_state_directory,
-                        0,
-                        SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("CacheDirectory",
-                        "s",
-                        property_get_cache_directory,
-                        0,
-                        SD_BUS_VTABLE_PROPERTY_CONST),
+                        CALL),
+        SD_BUS_PROPERTY("Version", "s", property_get_version, 0, CONSTANT),
+        SD_BUS_PROPERTY("Mode", "s", property_get_mode, 0, CONSTANT),
+        SD_BUS_PROPERTY("StateDirectory", "s", property_get_state_directory, 0, CONSTANT),
+        SD_BUS_PROPERTY("CacheDirectory", "s", property_get_cache_directory, 0, CONSTANT),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", number, "o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS(
                         "JobRemoved",
