@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """A tour of the inside: real packages at work, and walls where walls should be.
 
 LISTENER=host:port names a server that was reachable outside a moment ago.

@@ -11,7 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { WAIT_USEC = 10 * 1000, WAITS_MAX = 3000 };
+enum {
+        WAIT_USEC = 10 * 1000,
+        WAITS_MAX = 3000
+};
 
 static void load_modules(void) {
         for (int i = 0; i < 100; i++) {
@@ -43,8 +46,8 @@ int main(void) {
         if (mount("dev", "/dev", "devtmpfs", 0, "") < 0)
                 printf("init: /dev: %m\n");
         load_modules();
-        if (mount_root() < 0 || mount("/dev", "/root/dev", "", MS_MOVE, "") < 0 || chdir("/root") < 0 ||
-            mount(".", "/", "", MS_MOVE, "") < 0 || chroot(".") < 0) {
+        if (mount_root() < 0 || mount("/dev", "/root/dev", "", MS_MOVE, "") < 0 ||
+            chdir("/root") < 0 || mount(".", "/", "", MS_MOVE, "") < 0 || chroot(".") < 0) {
                 printf("init: the root disk cannot be mounted: %m\n");
                 return 1;
         }
