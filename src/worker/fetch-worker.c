@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <systemd/sd-event.h>
@@ -87,6 +88,7 @@ static void peer_leave(Peer *peer) {
         if (!peer->source)
                 return;
         peer->source = sd_event_source_disable_unref(peer->source);
+        (void) shutdown(peer->fd, SHUT_RDWR); /* one that spoke nonsense is still there */
         while (!TAILQ_EMPTY(&peer->orders)) {
                 Order *order = TAILQ_FIRST(&peer->orders);
                 TAILQ_REMOVE(&peer->orders, order, link);

@@ -5,99 +5,28 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <systemd/sd-event.h>
 
-#include "basic/child.h"
 #include "basic/file.h"
 #include "basic/memory.h"
 #include "basic/text.h"
-#include "config.h"
+#include "fake-index.h"
 #include "package/fetch-target.h"
 #include "package/fetch.h"
 #include "package/index.h"
 #include "package/url.h"
 #include "test.h"
 
-#define WHEEL  "demo-1.0-py3-none-any.whl"
-#define PYTHON "/usr/bin/python3"
+#define WHEEL FAKE_WHEEL
 
-static char *root; /* "http://127.0.0.1:port" */
-static Child server = CHILD_NULL;
-static char *directory; /* of this run */
-static int directory_fd = -EBADF;
 static int download_fd = -EBADF;
 
-static void clean_up(void) {
-        child_kill(&server);
-        if (directory)
-                (void) tree_remove_at(AT_FDCWD, directory);
-        free(root);
-        free(directory);
-        fd_close(download_fd);
-        fd_close(directory_fd);
-}
-
-/* Reads the one line the server prints when it is ready. */
-static char *read_line(int fd) {
-        char line[256];
-        size_t n = 0;
-
-        while (n < sizeof(line) - 1 && read(fd, line + n, 1) == 1 && line[n] != '\n')
-                n++;
-        line[n] = '\0';
-        return strdup(line);
-}
-
 static void need_server(void) {
-        static const char scenario[] = "{\"demo\": {\"1.0\": {\"requires\": [\"other\"]}}}";
-        char template[] = "/tmp/blast-test-fetch-XXXXXX", scenario_path[64], downloads[64];
-        _cleanup_(freep) char *line = NULL;
-        int pipe_fds[2];
-
-        if (root)
-                return;
-        if (access(PYTHON, X_OK) < 0)
-                test_skip("no " PYTHON " to run the fake index");
-        ASSERT_NOT_NULL(mkdtemp(template));
-        directory = strdup(template);
-        (void) atexit(clean_up);
-        directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        ASSERT_OK(directory_fd);
-        (void) snprintf(scenario_path, sizeof(scenario_path), "%s/scenario", directory);
-        (void) snprintf(downloads, sizeof(downloads), "%s/downloads", directory);
-        ASSERT_OK(file_replace_at(directory_fd, "scenario", scenario, strlen(scenario), 0600));
-        ASSERT_OK(mkdir(downloads, 0700));
-        download_fd = open(downloads, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        ASSERT_OK(download_fd);
-
-        ASSERT_OK(pipe2(pipe_fds, O_CLOEXEC));
-        char *argv[] = {
-                (char *) PYTHON,
-                (char *) "-B",
-                (char *) BLAST_SOURCE_DIR "/tests/fakes/index.py",
-                (char *) "--scenario",
-                scenario_path,
-                NULL,
-        };
-        ChildSpec spec = {
-                .path = PYTHON,
-                .argv = argv,
-                .stdio = { -1, pipe_fds[1], STDERR_FILENO },
-                .uid = (uid_t) -1,
-                .gid = (gid_t) -1,
-                .dies_with_parent = true,
-        };
-        ASSERT_OK(child_spawn(&spec, &server));
-        close(pipe_fds[1]);
-        line = read_line(pipe_fds[0]);
-        close(pipe_fds[0]);
-        ASSERT_TRUE(text_ends_with(text_of(line), "/simple"));
-        root = strndup(line, strlen(line) - strlen("/simple"));
+        download_fd = fake_index_need()->download_fd;
 }
 
 /* One transfer and what became of it. */
@@ -153,15 +82,8 @@ static Outcome fetch_with(const IndexSettings *settings, FetchRequest request) {
         return outcome;
 }
 
-static char *address(const char *path) {
-        char *url = string_format("%s%s", root, path);
-
-        ASSERT_NOT_NULL(url);
-        return url;
-}
-
 static Outcome fetch_path(FetchKind kind, const char *path) {
-        _cleanup_(freep) char *url = address(path);
+        _cleanup_(freep) char *url = fake_index_url(path);
 
         return fetch_with(&defaults, (FetchRequest){ .kind = kind, .url = url });
 }
@@ -183,7 +105,7 @@ assert_fault_with(const IndexSettings *settings, FetchRequest request, FaultCode
 }
 
 static void assert_fault(FetchKind kind, const char *path, FaultCode wanted) {
-        _cleanup_(freep) char *url = address(path);
+        _cleanup_(freep) char *url = fake_index_url(path);
 
         assert_fault_with(&defaults, (FetchRequest){ .kind = kind, .url = url }, wanted);
 }
@@ -223,7 +145,7 @@ TEST(page_arrives_in_a_sealed_file_with_its_type_and_etag) {
 TEST(page_that_has_not_changed_is_not_sent_again) {
         need_server();
         _cleanup_outcome_ Outcome first = fetch_path(FETCH_PAGE, "/simple/demo/");
-        _cleanup_(freep) char *url = address("/simple/demo/");
+        _cleanup_(freep) char *url = fake_index_url("/simple/demo/");
         _cleanup_outcome_ Outcome second =
                         fetch_with(&defaults,
                                    (FetchRequest){ .kind = FETCH_PAGE,
@@ -252,7 +174,7 @@ TEST(wheel_is_stored_under_its_digest_and_found_there_again) {
         ASSERT_INT(count_files(download_fd), 1);
 
         /* The second time the server is not asked, though the address would fail. */
-        _cleanup_(freep) char *url = address("/fault/status:500/files/demo/" WHEEL);
+        _cleanup_(freep) char *url = fake_index_url("/fault/status:500/files/demo/" WHEEL);
         IndexSettings offline = defaults;
         offline.offline = true;
         _cleanup_outcome_ Outcome second =
@@ -268,7 +190,7 @@ TEST(wheel_is_stored_under_its_digest_and_found_there_again) {
         /* A stored copy that was changed is not believed. */
         ASSERT_OK(unlinkat(download_fd, name, 0));
         ASSERT_OK(file_replace_at(download_fd, name, "changed", 7, 0400));
-        _cleanup_(freep) char *good = address("/files/demo/" WHEEL);
+        _cleanup_(freep) char *good = fake_index_url("/files/demo/" WHEEL);
         _cleanup_outcome_ Outcome third =
                         fetch_with(&defaults,
                                    (FetchRequest){ .kind = FETCH_WHEEL,
@@ -283,7 +205,7 @@ TEST(wheel_is_stored_under_its_digest_and_found_there_again) {
 
 TEST(wheel_with_another_digest_is_refused_and_leaves_nothing) {
         need_server();
-        _cleanup_(freep) char *url = address("/files/demo/" WHEEL);
+        _cleanup_(freep) char *url = fake_index_url("/files/demo/" WHEEL);
 
         assert_fault_with(
                         &defaults,
@@ -348,7 +270,7 @@ TEST(passing_failures_are_tried_again) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-                _cleanup_(freep) char *url = address(paths[i]);
+                _cleanup_(freep) char *url = fake_index_url(paths[i]);
                 _cleanup_outcome_ Outcome outcome = fetch_with(
                                 &settings, (FetchRequest){ .kind = FETCH_PAGE, .url = url });
 
@@ -356,7 +278,7 @@ TEST(passing_failures_are_tried_again) {
                 ASSERT_TRUE(outcome.answer.size_bytes > 100);
         }
         /* A server that wants us away for long is not asked again. */
-        _cleanup_(freep) char *url = address("/fault/status:429:3600*1/simple/demo/");
+        _cleanup_(freep) char *url = fake_index_url("/fault/status:429:3600*1/simple/demo/");
         assert_fault_with(
                         &settings,
                         (FetchRequest){ .kind = FETCH_PAGE, .url = url },
@@ -374,7 +296,7 @@ TEST(server_that_stalls_or_trickles_times_out) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-                _cleanup_(freep) char *url = address(paths[i]);
+                _cleanup_(freep) char *url = fake_index_url(paths[i]);
                 assert_fault_with(
                                 &settings,
                                 (FetchRequest){ .kind = FETCH_PAGE, .url = url },
@@ -384,8 +306,8 @@ TEST(server_that_stalls_or_trickles_times_out) {
 
 TEST(size_limit_counts_decompressed_bytes) {
         need_server();
-        _cleanup_(freep) char *bomb = address("/fault/bomb:32/simple/demo/");
-        _cleanup_(freep) char *plain = address("/simple/demo/");
+        _cleanup_(freep) char *bomb = fake_index_url("/fault/bomb:32/simple/demo/");
+        _cleanup_(freep) char *plain = fake_index_url("/simple/demo/");
 
         assert_fault_with(
                         &defaults,
@@ -401,7 +323,7 @@ TEST(size_limit_counts_decompressed_bytes) {
 
 TEST(byte_ranges_are_asked_for) {
         need_server();
-        _cleanup_(freep) char *url = address("/files/demo/" WHEEL);
+        _cleanup_(freep) char *url = fake_index_url("/files/demo/" WHEEL);
         _cleanup_outcome_ Outcome whole =
                         fetch_with(&defaults, (FetchRequest){ .kind = FETCH_METADATA, .url = url });
         _cleanup_outcome_ Outcome tail = fetch_with(
@@ -432,12 +354,12 @@ TEST(offline_refuses_the_network_only) {
         need_server();
         IndexSettings settings = defaults;
         settings.offline = true;
-        _cleanup_(freep) char *url = address("/simple/demo/");
+        _cleanup_(freep) char *url = fake_index_url("/simple/demo/");
 
         assert_fault_with(
                         &settings, (FetchRequest){ .kind = FETCH_PAGE, .url = url }, FAULT_OFFLINE);
 
-        _cleanup_(freep) char *local = url_from_path(directory);
+        _cleanup_(freep) char *local = url_from_path(fake_index_need()->directory);
         _cleanup_outcome_ Outcome listing =
                         fetch_with(&settings, (FetchRequest){ .kind = FETCH_PAGE, .url = local });
         ASSERT_NULL(listing.answer.fault.message);
@@ -447,13 +369,18 @@ TEST(offline_refuses_the_network_only) {
 
 TEST(local_files_are_copied_and_absent_ones_told) {
         need_server();
-        _cleanup_(freep) char *path = string_format("%s/local-1.0-py3-none-any.whl", directory);
+        _cleanup_(freep) char *path = string_format(
+                        "%s/local-1.0-py3-none-any.whl", fake_index_need()->directory);
         _cleanup_(freep) char *url = url_from_path(path);
         _cleanup_(freep) char *big = new0(char, 9 * MEBIBYTE);
         char name[FETCH_WHEEL_NAME_SIZE];
 
-        ASSERT_OK(file_replace_at(
-                        directory_fd, "local-1.0-py3-none-any.whl", big, 9 * MEBIBYTE, 0600));
+        ASSERT_OK(
+                        file_replace_at(fake_index_need()->directory_fd,
+                                        "local-1.0-py3-none-any.whl",
+                                        big,
+                                        9 * MEBIBYTE,
+                                        0600));
         _cleanup_outcome_ Outcome outcome =
                         fetch_with(&defaults, (FetchRequest){ .kind = FETCH_WHEEL, .url = url });
         ASSERT_NULL(outcome.answer.fault.message);
@@ -473,10 +400,12 @@ TEST(local_files_are_copied_and_absent_ones_told) {
 
 TEST(credentials_are_never_echoed) {
         need_server();
-        _cleanup_(freep) char *url = string_format(
-                        "http://user:secret@%s/simple/absent/", root + strlen("http://"));
-        _cleanup_(freep) char *good = string_format(
-                        "http://user:secret@%s/simple/demo/", root + strlen("http://"));
+        _cleanup_(freep) char *url =
+                        string_format("http://user:secret@%s/simple/absent/",
+                                      fake_index_need()->root + strlen("http://"));
+        _cleanup_(freep) char *good =
+                        string_format("http://user:secret@%s/simple/demo/",
+                                      fake_index_need()->root + strlen("http://"));
         _cleanup_outcome_ Outcome outcome =
                         fetch_with(&defaults, (FetchRequest){ .kind = FETCH_PAGE, .url = url });
         _cleanup_outcome_ Outcome page =
@@ -493,7 +422,7 @@ TEST(more_requests_than_may_run_all_end) {
         IndexSettings settings = defaults;
         settings.n_requests_max = 3;
         _cleanup_(fetcher_freep) Fetcher *fetcher = NULL;
-        _cleanup_(freep) char *url = address("/simple/demo/");
+        _cleanup_(freep) char *url = fake_index_url("/simple/demo/");
         enum {
                 N = 40
         };
@@ -525,8 +454,8 @@ TEST(more_requests_than_may_run_all_end) {
 TEST(cancelled_transfers_call_nobody) {
         need_server();
         _cleanup_(fetcher_freep) Fetcher *fetcher = NULL;
-        _cleanup_(freep) char *slow = address("/fault/hang:5/simple/demo/"),
-                              *url = address("/simple/demo/");
+        _cleanup_(freep) char *slow = fake_index_url("/fault/hang:5/simple/demo/"),
+                              *url = fake_index_url("/simple/demo/");
         Outcome outcome = { .body_fd = -EBADF }, cancelled = { .body_fd = -EBADF };
         FetchRequest request = { .id = 1, .kind = FETCH_WHEEL, .url = slow },
                      other = { .id = 2, .kind = FETCH_PAGE, .url = url };
