@@ -192,7 +192,7 @@ DEFINE_CLEANUP(Peer, peer_free)
 Service *service_free(Service *service) {
         if (!service)
                 return NULL;
-        coordinator_observe(service->settings.coordinator, NULL, NULL);
+        coordinator_observe(service->settings.coordinator, &(CoordinatorObserver){}, NULL);
         while (service->peers)
                 peer_free(service->peers);
         access_free(service->access);
