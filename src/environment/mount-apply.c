@@ -36,6 +36,9 @@ enum {
         ROOT_BYTES = 16 * 1024 * 1024,
 };
 
+#define MASK_FILE      ".mask-file"
+#define MASK_DIRECTORY ".mask-directory"
+
 /* What is left of /proc: what programs read to learn about processes and the machine's size. */
 static const char *const proc_allowed[] = {
         "cgroups", "cmdline", "cpuinfo", "devices",  "diskstats", "filesystems",
@@ -166,17 +169,18 @@ static bool is_refused_call(int error) {
         return error == -ENOSYS || error == -EPERM;
 }
 
-/* Binds what @source_fd is (with everything below it) on @target, which is made if absent. */
-static int bind_fd(MountContext *context, int source_fd, const char *target, uint64_t attributes) {
-        _cleanup_close_ int target_fd = walk(context->root_fd, target, fd_kind(source_fd)),
-                            tree_fd = -EBADF;
+/* Binds what @source_fd is (with everything below it) on @target_fd, which is @target. */
+static int
+bind_at(MountContext *context,
+        int source_fd,
+        int target_fd,
+        const char *target,
+        uint64_t attributes) {
+        _cleanup_close_ int tree_fd = -EBADF;
         int r;
 
-        if (target_fd < 0)
-                return target_fd;
         if (context->uses_legacy)
                 return bind_legacy(source_fd, context->root_fd, target, attributes);
-
         tree_fd = tree_clone(source_fd, true);
         r = tree_fd < 0 ? tree_fd : tree_protect(tree_fd, attributes, true);
         if (r >= 0)
@@ -185,6 +189,14 @@ static int bind_fd(MountContext *context, int source_fd, const char *target, uin
                 return r;
         context->uses_legacy = true;
         return bind_legacy(source_fd, context->root_fd, target, attributes);
+}
+
+/* The same by path; the target is made if it is absent. */
+static int bind_fd(MountContext *context, int source_fd, const char *target, uint64_t attributes) {
+        _cleanup_close_ int target_fd = walk(context->root_fd, target, fd_kind(source_fd));
+
+        return target_fd < 0 ? target_fd
+                             : bind_at(context, source_fd, target_fd, target, attributes);
 }
 
 static uint64_t bind_attributes(uint32_t flags) {
@@ -244,31 +256,32 @@ static int apply_tmpfs(MountContext *context, const Mount *mount_) {
                                                                                            : 0;
 }
 
-/* Covers @target by something of its kind that nobody may open. Absent: nothing to hide. */
-static int apply_mask(MountContext *context, const char *target) {
-        _cleanup_close_ int fd = walk(context->root_fd, target, 0), source_fd = -EBADF;
-        bool is_directory;
+/* Covers @target by something of its kind that nobody may open. */
+static int mask_at(MountContext *context, int target_fd, const char *target) {
+        bool is_directory = fd_kind(target_fd) == S_IFDIR;
 
-        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
-                return 0;
-        if (fd < 0)
-                return fd;
-        is_directory = fd_kind(fd) == S_IFDIR;
-        source_fd = walk(context->root_fd, is_directory ? "/.mask-directory" : "/.mask-file", 0);
-        if (source_fd < 0)
-                return source_fd;
-        return bind_fd(context,
-                       source_fd,
+        return bind_at(context,
+                       is_directory ? context->mask_directory_fd : context->mask_file_fd,
+                       target_fd,
                        target,
                        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 }
 
-static int make_masks(int root_fd) {
-        if (mknodat(root_fd, ".mask-file", S_IFREG, 0) < 0 && errno != EEXIST)
+static int apply_mask(MountContext *context, const char *target) {
+        _cleanup_close_ int fd = walk(context->root_fd, target, 0);
+
+        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+                return 0; /* nothing to hide */
+        return fd < 0 ? fd : mask_at(context, fd, target);
+}
+
+static int make_masks(MountContext *context) {
+        if (mknodat(context->root_fd, MASK_FILE, S_IFREG, 0) < 0 ||
+            mkdirat(context->root_fd, MASK_DIRECTORY, 0) < 0)
                 return -errno;
-        if (mkdirat(root_fd, ".mask-directory", 0) < 0 && errno != EEXIST)
-                return -errno;
-        return 0;
+        context->mask_file_fd = openat(context->root_fd, MASK_FILE, O_PATH | O_CLOEXEC);
+        context->mask_directory_fd = openat(context->root_fd, MASK_DIRECTORY, O_PATH | O_CLOEXEC);
+        return context->mask_file_fd < 0 || context->mask_directory_fd < 0 ? -errno : 0;
 }
 
 static bool is_allowed_proc(const char *name) {
@@ -302,13 +315,17 @@ static int mask_proc(MountContext *context, const char *target) {
                 return -ENOMEM;
         }
         for (const struct dirent *entry; (entry = readdir(directory));) {
+                _cleanup_close_ int entry_fd = -EBADF;
                 _cleanup_(freep) char *path = NULL;
                 if (is_allowed_proc(entry->d_name) || entry->d_type == DT_LNK)
                         continue;
+                entry_fd = openat(fd, entry->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
                 path = string_format("%s/%s", target, entry->d_name);
                 if (!path)
                         return -ENOMEM;
-                r = apply_mask(context, path);
+                if (entry_fd < 0)
+                        continue; /* it went away */
+                r = mask_at(context, entry_fd, path);
                 if (r < 0)
                         return r;
         }
@@ -410,8 +427,8 @@ static int apply_read_only(MountContext *context, const char *target) {
 
         if (fd < 0)
                 return fd;
-        (void) unlinkat(context->root_fd, ".mask-file", 0);
-        (void) unlinkat(context->root_fd, ".mask-directory", AT_REMOVEDIR);
+        (void) unlinkat(context->root_fd, MASK_FILE, 0);
+        (void) unlinkat(context->root_fd, MASK_DIRECTORY, AT_REMOVEDIR);
         r = context->uses_legacy ? -ENOSYS : tree_protect(fd, MOUNT_ATTR_RDONLY, false);
         if (!is_refused_call(r))
                 return r;
@@ -541,7 +558,7 @@ static int new_root(MountContext *context) {
         if (mount("tmpfs", context->place, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
                 return -errno;
         context->root_fd = open(context->place, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return context->root_fd < 0 ? -errno : make_masks(context->root_fd);
+        return context->root_fd < 0 ? -errno : make_masks(context);
 }
 
 static int explain(const Mount *mount, int error, Fault *fault) {
@@ -582,7 +599,7 @@ int mount_list_apply(const MountList *list, MountContext *context, Fault *fault)
         _cleanup_(freep) int *fds = new (int, list->n_items + 1);
         int r = 0;
 
-        context->root_fd = -EBADF;
+        context->root_fd = context->mask_file_fd = context->mask_directory_fd = -EBADF;
         if (!fds)
                 return -ENOMEM;
         for (size_t i = 0; i < list->n_items; i++) {
@@ -597,6 +614,8 @@ int mount_list_apply(const MountList *list, MountContext *context, Fault *fault)
         }
         r = apply_all(list, context, fds, fault);
         close_all(fds, list->n_items);
+        context->mask_file_fd = fd_close(context->mask_file_fd);
+        context->mask_directory_fd = fd_close(context->mask_directory_fd);
         return r;
 }
 

@@ -15,6 +15,8 @@ typedef struct MountContext {
         bool uses_legacy;     /* mount(2) only, as if the newer calls did not exist (tests) */
         bool proc_is_partial; /* out: no full procfs could be had */
         int root_fd;          /* out: the new root; the caller's */
+        int mask_file_fd;     /* while it works */
+        int mask_directory_fd;
 } MountContext;
 
 /* Errors: those of mount(2), -E2BIG the overlay's options do not fit into a page; a fault names the
