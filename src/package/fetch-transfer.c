@@ -46,7 +46,7 @@ void fetch_context_done(FetchContext *context) {
         *context = (FetchContext){};
 }
 
-static int context_add_credential(FetchContext *context, const char *url) {
+int fetch_context_learn(FetchContext *context, const char *url) {
         _cleanup_(freep) char *user = NULL, *password = NULL, *copy = NULL;
         FetchCredential *list;
         int r;
@@ -56,6 +56,10 @@ static int context_add_credential(FetchContext *context, const char *url) {
                 return r;
         if (r < 0 || (!user && !password))
                 return 0;
+        /* The first word for an origin stands: the settings, then what was asked for first. */
+        for (size_t i = 0; i < context->n_credentials; i++)
+                if (url_same_origin(context->credentials[i].url, url))
+                        return 0;
         copy = strdup(url);
         list =
                         reallocarray(context->credentials,
@@ -88,14 +92,14 @@ int fetch_context_init(FetchContext *context, const IndexSettings *settings) {
         *context = (FetchContext){};
         r = index_settings_copy(settings, &context->settings);
         if (r >= 0 && settings->index_url)
-                r = context_add_credential(context, settings->index_url);
+                r = fetch_context_learn(context, settings->index_url);
         FOREACH_TEXT(url, settings->extra_index_urls) {
                 if (r >= 0)
-                        r = context_add_credential(context, url);
+                        r = fetch_context_learn(context, url);
         }
         FOREACH_TEXT(url, settings->find_links) {
                 if (r >= 0)
-                        r = context_add_credential(context, url);
+                        r = fetch_context_learn(context, url);
         }
         if (r >= 0 && settings->certificate_file) {
                 context->certificate_file = strdup(settings->certificate_file);

@@ -54,6 +54,10 @@ void fetch_context_done(FetchContext *context);
 /* Finds credentials and certificates. Errors: -ENOMEM. */
 _must_use_ int fetch_context_init(FetchContext *context, const IndexSettings *settings);
 
+/* Remembers the user information of @url, if it has any, for all addresses of its origin: indexes that only
+ * a project names are learnt from the requests for their pages. Errors: -ENOMEM. */
+_must_use_ int fetch_context_learn(FetchContext *context, const char *url);
+
 void fetch_transfer_done(FetchTransfer *transfer);
 /* Makes the easy handle. @transfer must stay where it is; the rest is borrowed as long as it lives.
  * Errors: -ENOMEM, -EINVAL an option is refused. */

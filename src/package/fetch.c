@@ -703,6 +703,8 @@ int fetcher_start(
         };
         TAILQ_INSERT_TAIL(&fetcher->fetches, fetch, link);
         r = request_copy(request, &fetch->request);
+        if (r >= 0 && request->kind == FETCH_PAGE)
+                r = fetch_context_learn(&fetcher->context, fetch->request.url);
         if (r >= 0) {
                 fetch->shown = url_strip_credentials(fetch->request.url);
                 r = fetch->shown ? 0 : -ENOMEM;
