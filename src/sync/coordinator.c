@@ -411,12 +411,12 @@ static Environment *environment_of(Coordinator *coordinator, const EnvironmentRe
 
 /* The project may have moved since. */
 static int follow(Environment *environment) {
-        const char *path = environment->record->project_path;
-        const char *rest = string_after(environment->prefix, path);
+        const char *rest = string_after(environment->prefix, environment->record->project_path);
+        int r;
 
-        if (rest && string_after(rest, "/.venv"))
+        if (rest && streq(rest, "/.venv"))
                 return 0;
-        int r = environment_follow_project(environment);
+        r = environment_follow_project(environment);
         if (r >= 0)
                 coordinator_tell_environment(environment);
         return r;

@@ -25,7 +25,8 @@ void remover_start(Remover *remover, int directory_fd, char *const *names);
 struct Environment {
         Coordinator *coordinator;
         EnvironmentRecord *record; /* the registry's */
-        char *prefix;              /* <project>/.venv */
+        char *current_path;        /* <state>/environments/<id>/current */
+        char *prefix; /* sys.prefix: <project>/.venv, or current_path where that is taken */
 
         uint32_t number;     /* of the current generation; 0: none */
         bool has_generation; /* the next four are of it */
@@ -59,8 +60,10 @@ Environment *environment_free(Environment *environment);
 /* Reads what the disk says of the current generation. A record that cannot be read is kept as
  * load_fault and is no error. */
 _must_use_ int environment_reload(Environment *environment);
-/* After the project moved: the prefix follows. */
+/* Decides the prefix anew: the project may have moved, .venv may have been made by somebody else. */
 _must_use_ int environment_follow_project(Environment *environment);
+/* Whether <project>/.venv leads to the current generation now. */
+bool environment_is_linked(const Environment *environment);
 
 /* Hides and removes generations beyond the newest @n_max that nothing uses. */
 void environment_collect_generations(Environment *environment, uint32_t n_max);

@@ -50,17 +50,37 @@ Environment *environment_free(Environment *environment) {
                 (void) job_unref(environment->queue[i]);
         free(environment->queue);
         free(environment->prefix);
+        free(environment->current_path);
         free(environment);
         return NULL;
 }
 
+/* 1: our link, 0: nothing there, -EEXIST: something that is not ours. */
+static int look_at_link(const Environment *environment) {
+        _cleanup_(freep) char *path = string_format("%s/.venv", environment->record->project_path);
+        char target[GENERATION_PATH_MAX + 1];
+        ssize_t n;
+
+        if (!path)
+                return -ENOMEM;
+        n = readlink(path, target, sizeof(target));
+        if (n < 0 && errno == ENOENT)
+                return 0;
+        return n > 0 && text_equals_string((Text){ target, (size_t) n }, environment->current_path)
+                        ? 1
+                        : -EEXIST;
+}
+
+bool environment_is_linked(const Environment *environment) {
+        return look_at_link(environment) == 1;
+}
+
+/* Only the default environment of a project has its .venv, and only where nothing else has that name:
+ * scripts must not be run by an interpreter that is not ours. */
 int environment_follow_project(Environment *environment) {
-        const EnvironmentRecord *record = environment->record;
-        char *prefix =
-                        string_format("%s/.venv%s%s",
-                                      record->project_path,
-                                      *record->name ? "-" : "",
-                                      record->name);
+        bool is_default = !*environment->record->name && look_at_link(environment) >= 0;
+        char *prefix = is_default ? string_format("%s/.venv", environment->record->project_path)
+                                  : strdup(environment->current_path);
 
         if (!prefix)
                 return -ENOMEM;
@@ -126,10 +146,13 @@ int environment_new(Coordinator *coordinator, EnvironmentRecord *record, Environ
         *environment = (Environment){
                 .coordinator = coordinator,
                 .record = record,
+                .current_path = string_format("%s/current", record->path),
                 .generation_fd = -EBADF,
                 .mounts = GENERATION_MOUNTS_NULL,
                 .sweeper.coordinator = coordinator,
         };
+        if (!environment->current_path)
+                return -ENOMEM;
         r = environment_follow_project(environment);
         if (r < 0)
                 return r;
@@ -237,7 +260,7 @@ const Lock *environment_get_lock(const Environment *environment) {
 }
 
 const char *environment_get_prefix(const Environment *environment) {
-        return environment->prefix;
+        return environment->current_path;
 }
 
 const Guarantees *environment_get_guarantees(const Environment *environment) {

@@ -47,8 +47,8 @@ uint32_t environment_get_generation_number(const Environment *environment); /* 0
 /* The current generation and its lock; NULL: none. Borrowed until the next change. */
 const GenerationRecord *environment_get_generation(const Environment *environment);
 const Lock *environment_get_lock(const Environment *environment);
-/* Where the client puts the link to <state>/environments/<id>/current: sys.prefix inside and outside;
- * "<project>/.venv", or "<project>/.venv-<name>" of a named environment. Never NULL. */
+/* "<state>/environments/<id>/current": the directory of the current generation, to which the client links
+ * <project>/.venv. Never NULL. */
 const char *environment_get_prefix(const Environment *environment);
 /* As the last program that was started read them back; empty before. */
 const Guarantees *environment_get_guarantees(const Environment *environment);

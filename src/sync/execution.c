@@ -426,6 +426,9 @@ static int start_resolved_goal(Execution *execution, Fault *fault) {
         execution->project_fd = registry_open_project(environment->record, fault);
         if (execution->project_fd < 0)
                 return execution->project_fd;
+        r = environment_follow_project(environment);
+        if (r < 0)
+                return r;
         if (is_settled(execution)) {
                 r = make_plan(execution, environment->lock);
                 if (r >= 0 && job->goal->is_dry_run)

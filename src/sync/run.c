@@ -299,7 +299,9 @@ fill_spec(const Run *run,
                 .directory = request->directory,
                 .environ = request->environ,
                 .home = secure_getenv("HOME") ?: "/",
-                .prefix = environment->prefix,
+                /* Nobody may have made the link: without a client there is none. */
+                .prefix = environment_is_linked(environment) ? environment->prefix :
+                                                               environment->current_path,
                 .site_packages = environment->generation.site_packages,
                 .python_prefix = environment->generation.python_prefix,
                 .hidden_paths = walls->denied_paths,
