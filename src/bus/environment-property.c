@@ -30,6 +30,8 @@ int environment_property_get_text(
                 text = venv_state_to_string(environment_get_venv_state(environment));
         else if (streq(property, "Prefix"))
                 text = environment_get_prefix(environment);
+        else if (streq(property, "Directory"))
+                text = environment_get_directory(environment);
         else if (streq(property, "PythonVersion"))
                 text = generation ? generation->python_version : "";
         else

@@ -70,11 +70,12 @@ static bool is_our_link(const char *target) {
 }
 
 int project_link_venv(Client *client) {
-        _cleanup_(freep) char *prefix = NULL;
+        _cleanup_(freep) char *directory = NULL;
         char target[PATH_MAX];
         int r;
 
-        r = client_property_string(client, client->environment, "Environment.Prefix", &prefix);
+        r = client_property_string(
+                        client, client->environment, "Environment.Directory", &directory);
         if (r < 0)
                 return r;
 
@@ -82,26 +83,26 @@ int project_link_venv(Client *client) {
         if (n < 0 && errno != ENOENT) {
                 show_warning(&client->show,
                              ".venv is not a link of blast, so it is left alone; the environment is at %s.",
-                             prefix);
+                             directory);
                 return 0;
         }
         if (n >= 0) {
                 target[n] = '\0';
-                if (streq(target, prefix))
+                if (streq(target, directory))
                         return 0;
                 if (!is_our_link(target)) {
                         show_warning(&client->show,
                                      ".venv leads to %s, so it is left alone; the environment is at %s.",
                                      target,
-                                     prefix);
+                                     directory);
                         return 0;
                 }
         }
-        r = link_replace_at(client->project_fd, ".venv", prefix);
+        r = link_replace_at(client->project_fd, ".venv", directory);
         if (r < 0) /* a project that cannot be written to still runs */
                 show_warning(&client->show,
                              ".venv cannot be made (%s); the environment is at %s.",
                              strerror(-r),
-                             prefix);
+                             directory);
         return 0;
 }

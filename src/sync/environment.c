@@ -259,6 +259,10 @@ const Lock *environment_get_lock(const Environment *environment) {
         return environment->lock;
 }
 
+const char *environment_get_directory(const Environment *environment) {
+        return environment->current_path;
+}
+
 const char *environment_get_prefix(const Environment *environment) {
         return environment->current_path;
 }

@@ -50,6 +50,8 @@ const Lock *environment_get_lock(const Environment *environment);
 /* "<state>/environments/<id>/current": the directory of the current generation, to which the client links
  * <project>/.venv. Never NULL. */
 const char *environment_get_prefix(const Environment *environment);
+/* <state>/environments/<id>/current: what the project's .venv is to lead to. */
+const char *environment_get_directory(const Environment *environment);
 /* As the last program that was started read them back; empty before. */
 const Guarantees *environment_get_guarantees(const Environment *environment);
 size_t environment_count_runs(const Environment *environment);
