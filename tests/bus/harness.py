@@ -44,8 +44,9 @@ NOBODY = 65534
 class Stage:
     """What a test starts; `stop` ends it all."""
 
-    def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="blast-bus-")).resolve()
+    def __init__(self, directory: Optional[Path] = None) -> None:
+        self.is_kept = directory is not None
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="blast-bus-")).resolve()
         self.directory.chmod(0o755)  # other uids must reach the bus
         self.address = f"unix:path={self.directory}/bus-socket"
         self.log = self.directory / "blastd.log"
@@ -221,7 +222,8 @@ class Stage:
                     process.stdout.close()
             if self.index:
                 self.index.stop()
-            shutil.rmtree(self.directory, onerror=make_removable)
+            if not self.is_kept:
+                shutil.rmtree(self.directory, onerror=make_removable)
         return status
 
     def _end_programs(self) -> None:
