@@ -473,7 +473,7 @@ static void add_bound(Builder *builder, const Cut *cut, bool is_lower) {
         switch (cut->kind) {
         case CUT_PARENT_LAST:
                 n_release--;
-                /* fall through */
+                __attribute__((fallthrough));
         case CUT_PREFIX_LAST:
                 builder_add(builder, is_lower ? ">=" : "<");
                 add_next_release(builder, cut->version, n_release);

@@ -43,12 +43,12 @@ static Worker worker_start(const IndexSettings *settings) {
         ASSERT_OK(request_fd);
         ASSERT_OK(channel_pair(false, first));
         ASSERT_OK(channel_pair(false, second));
-        char *argv[] = { path, NULL }, *environ[] = { NULL };
+        char *argv[] = { path, NULL }, *variables[] = { NULL };
         const int fds[] = { request_fd, first[1], fake_index_need()->download_fd, second[1] };
         const ChildSpec spec = {
                 .path = path,
                 .argv = argv,
-                .environ = environ,
+                .environ = variables,
                 .stdio = { -1, -1, STDERR_FILENO },
                 .fds = fds,
                 .n_fds = ELEMENTSOF(fds),
