@@ -12,6 +12,7 @@ import argparse
 import base64
 import hashlib
 import os
+import random
 import re
 import stat
 import sys
@@ -88,7 +89,7 @@ def package_files(options: argparse.Namespace) -> list[Member]:
         data = f"value = {number}\n".encode() * options.lines
         members.append(Member(f"{module}/part{number // 100}/module{number}.py", data))
     if options.big:
-        block = bytes(range(256)) * 4096
+        block = random.Random(7).randbytes(1 << 20)
         members.append(Member(f"{module}/big.bin", block * options.big))
     return members
 
