@@ -23,25 +23,46 @@ static const Option *option_in(const Option *options, const char *name, size_t l
         return NULL;
 }
 
-static const Option *option_find(const Verb *verb, const char *name, size_t length) {
-        const Option *option = verb ? option_in(verb->options, name, length) : NULL;
+/* The tables that count after @verb, the nearest first; the list ends with NULL. */
+typedef struct OptionTables {
+        const Option *list[4];
+} OptionTables;
 
-        return option ?: option_in(program_options, name, length);
+static OptionTables option_tables(const Verb *verb) {
+        OptionTables tables = {};
+        size_t n = 0;
+
+        if (verb && verb->options)
+                tables.list[n++] = verb->options;
+        if (verb && verb->common_options)
+                tables.list[n++] = verb->common_options;
+        tables.list[n] = program_options;
+        return tables;
+}
+
+static const Option *option_find(const Verb *verb, const char *name, size_t length) {
+        OptionTables tables = option_tables(verb);
+
+        for (size_t i = 0; tables.list[i]; i++) {
+                const Option *option = option_in(tables.list[i], name, length);
+                if (option)
+                        return option;
+        }
+        return NULL;
 }
 
 static const Option *option_find_letter(const Verb *verb, char letter) {
-        const Option *const tables[] = { verb ? verb->options : NULL, program_options };
+        OptionTables tables = option_tables(verb);
 
-        for (size_t i = 0; i < ELEMENTSOF(tables); i++)
-                for (const Option *option = tables[i]; option && option->name; option++)
+        for (size_t i = 0; tables.list[i]; i++)
+                for (const Option *option = tables.list[i]; option->name; option++)
                         if (option->letter == letter)
                                 return option;
         return NULL;
 }
 
-static int option_apply(Client *client, const Option *option, const char *value, Fault *fault) {
+static int option_apply(Client *client, const Option *option, const char *value) {
         void *target = (char *) client + option->offset;
-        uint64_t number;
 
         switch (option->kind) {
         case OPTION_FLAG:
@@ -52,30 +73,14 @@ static int option_apply(Client *client, const Option *option, const char *value,
                 return 0;
         case OPTION_LIST:
                 return strings_add(target, value);
-        case OPTION_NUMBER:
-                if (text_to_u64(text_of(value), &number) < 0 || number > UINT32_MAX)
-                        return fault_set(
-                                        fault,
-                                        -EINVAL,
-                                        FAULT_USAGE,
-                                        value,
-                                        "Option --%s wants a number, not '%s'.",
-                                        option->name,
-                                        value);
-                *(uint32_t *) target = (uint32_t) number;
-                return 0;
         }
         return -EINVAL;
 }
 
-/* Where we are in the command line. */
 typedef struct Parse {
         Client *client;
         const Verb *verb;
-        int argc;
-        char **argv;
-        int *position;
-        Fault *fault;
+        CommandLine *line;
 } Parse;
 
 static int parse_value(Parse *parse, const Option *option, const char *given, const char **ret) {
@@ -83,9 +88,9 @@ static int parse_value(Parse *parse, const Option *option, const char *given, co
                 *ret = given;
                 return 0;
         }
-        if (*parse->position >= parse->argc)
+        if (parse->line->position >= parse->line->argc)
                 return fault_set(
-                                parse->fault,
+                                &parse->client->fault,
                                 -EINVAL,
                                 FAULT_USAGE,
                                 option->name,
@@ -93,17 +98,24 @@ static int parse_value(Parse *parse, const Option *option, const char *given, co
                                 option->name,
                                 option->name,
                                 option->value);
-        *ret = parse->argv[(*parse->position)++];
+        *ret = parse->line->argv[parse->line->position++];
         return 0;
 }
 
 static int parse_unknown(Parse *parse, const char *text) {
         (void) fault_set(
-                        parse->fault, -EINVAL, FAULT_USAGE, text, "There is no option '%s'.", text);
+                        &parse->client->fault,
+                        -EINVAL,
+                        FAULT_USAGE,
+                        text,
+                        "There is no option '%s'.",
+                        text);
         if (parse->verb)
-                fault_hint(parse->fault, "blast %s --help lists the options.", parse->verb->name);
+                fault_hint(&parse->client->fault,
+                           "blast %s --help lists the options.",
+                           parse->verb->name);
         else
-                fault_hint(parse->fault, "blast --help lists the options.");
+                fault_hint(&parse->client->fault, "blast --help lists the options.");
         return -EINVAL;
 }
 
@@ -118,18 +130,18 @@ static int parse_long(Parse *parse, const char *text) {
         if (option->kind == OPTION_FLAG) {
                 if (equals)
                         return fault_set(
-                                        parse->fault,
+                                        &parse->client->fault,
                                         -EINVAL,
                                         FAULT_USAGE,
                                         text,
                                         "Option --%s takes no value.",
                                         option->name);
-                return option_apply(parse->client, option, NULL, parse->fault);
+                return option_apply(parse->client, option, NULL);
         }
         r = parse_value(parse, option, equals ? equals + 1 : NULL, &value);
         if (r < 0)
                 return r;
-        return option_apply(parse->client, option, value, parse->fault);
+        return option_apply(parse->client, option, value);
 }
 
 /* "-q", "-qv", "-Cdir", "-C dir". */
@@ -147,7 +159,7 @@ static int parse_short(Parse *parse, const char *text) {
                         if (r < 0)
                                 return r;
                 }
-                r = option_apply(parse->client, option, value, parse->fault);
+                r = option_apply(parse->client, option, value);
                 if (r < 0)
                         return r;
                 if (value)
@@ -156,49 +168,41 @@ static int parse_short(Parse *parse, const char *text) {
         return 0;
 }
 
-static int take_rest(Parse *parse, char ***arguments) {
+static int take_rest(Parse *parse) {
         int r = 0;
 
-        while (r >= 0 && *parse->position < parse->argc)
-                r = strings_add(arguments, parse->argv[(*parse->position)++]);
+        while (r >= 0 && parse->line->position < parse->line->argc)
+                r = strings_add(&parse->line->arguments,
+                                parse->line->argv[parse->line->position++]);
         return r;
 }
 
-int arguments_parse(
-                Client *client,
-                const Verb *verb,
-                int argc,
-                char **argv,
-                int *position,
-                char ***ret_arguments,
-                Fault *fault) {
-        Parse parse = { client, verb, argc, argv, position, fault };
-        _cleanup_(strings_freep) char **arguments = NULL;
+void command_line_done(CommandLine *line) {
+        line->arguments = strings_free(line->arguments);
+}
+
+int arguments_parse(Client *client, const Verb *verb, CommandLine *line) {
+        Parse parse = { client, verb, line };
         bool is_over = false;
         int r = 0;
 
-        while (r >= 0 && !is_over && *position < argc) {
-                const char *text = argv[*position];
+        while (r >= 0 && !is_over && line->position < line->argc) {
+                const char *text = line->argv[line->position];
                 bool is_option = text[0] == '-' && text[1];
 
                 if (!is_option && (!verb || verb->takes_command))
                         break; /* the verb itself, or the command */
-                (*position)++;
+                line->position++;
                 if (streq(text, "--"))
                         is_over = true;
                 else if (!is_option)
-                        r = strings_add(&arguments, text);
+                        r = strings_add(&line->arguments, text);
                 else if (text[1] == '-')
                         r = parse_long(&parse, text);
                 else
                         r = parse_short(&parse, text);
         }
-        if (r >= 0 && verb)
-                r = take_rest(&parse, &arguments);
-        if (r < 0)
-                return r;
-        *ret_arguments = TAKE_PTR(arguments);
-        return 0;
+        return r >= 0 && verb ? take_rest(&parse) : r;
 }
 
 const Verb *verb_find(const char *name) {
@@ -248,6 +252,23 @@ const char *verb_suggest(const char *name) {
         return best;
 }
 
+int verb_find_or_suggest(Client *client, const char *name, const Verb **ret) {
+        const Verb *verb = verb_find(name);
+        const char *near = verb ? NULL : verb_suggest(name);
+
+        if (verb) {
+                *ret = verb;
+                return 0;
+        }
+        (void) fault_set(
+                        &client->fault, -EINVAL, FAULT_USAGE, name, "There is no verb '%s'.", name);
+        if (near)
+                fault_hint(&client->fault, "Did you mean 'blast %s'?", near);
+        else
+                fault_hint(&client->fault, "'blast --help' lists them.");
+        return -EINVAL;
+}
+
 static void print_option(const Option *option) {
         char left[64];
 
@@ -289,6 +310,7 @@ void help_print_verb(const Verb *verb) {
                verb->arguments,
                verb->details);
         print_options("Options", verb->options);
+        print_options(verb->options ? "Options of packages" : "Options", verb->common_options);
         print_options("Options of every verb", program_options);
 }
 
@@ -312,5 +334,6 @@ void help_print_tables(void) {
                         line += length + (line[length] == '\n');
                 }
                 print_table_rows(verb->name, verb->options);
+                print_table_rows(verb->name, verb->common_options);
         }
 }

@@ -10,10 +10,9 @@
 typedef struct Client Client;
 
 typedef enum OptionKind {
-        OPTION_FLAG,   /* sets a bool */
-        OPTION_TEXT,   /* sets a borrowed string */
-        OPTION_LIST,   /* adds to a list of strings; may be given again */
-        OPTION_NUMBER, /* sets a uint32_t */
+        OPTION_FLAG, /* sets a bool */
+        OPTION_TEXT, /* sets a borrowed string */
+        OPTION_LIST, /* adds to a list of strings; may be given again */
 } OptionKind;
 
 typedef struct Option {
@@ -27,10 +26,11 @@ typedef struct Option {
 
 typedef struct Verb {
         const char *name;
-        const char *arguments; /* "[PACKAGE...]" */
-        const char *help;      /* one line of the overview */
-        const char *details;   /* paragraphs of `blast VERB --help` and of the man page */
-        const Option *options; /* ends with a row without a name; may be NULL */
+        const char *arguments;        /* "[PACKAGE...]" */
+        const char *help;             /* one line of the overview */
+        const char *details;          /* paragraphs of `blast VERB --help` and of the man page */
+        const Option *options;        /* ends with a row without a name; may be NULL */
+        const Option *common_options; /* shared with other verbs; may be NULL */
         unsigned n_arguments_min;
         unsigned n_arguments_max; /* UINT_MAX: any number */
         bool takes_command;       /* what follows the first argument, or "--", is not ours */
@@ -40,18 +40,23 @@ typedef struct Verb {
 extern const Option program_options[];
 extern const Verb verbs[]; /* ends with a row without a name */
 
-/* Parses the options of @verb (NULL: those before the verb) out of @argv from @position on. What is
- * left is handed over as a list. Errors: -EINVAL (FAULT_USAGE). */
-_must_use_ int
-arguments_parse(Client *client,
-                const Verb *verb,
-                int argc,
-                char **argv,
-                int *position,
-                char ***ret_arguments,
-                Fault *fault);
+/* A command line and how far it was read. */
+typedef struct CommandLine {
+        int argc;
+        char **argv; /* borrowed */
+        int position;
+        char **arguments; /* what is left without the options */
+} CommandLine;
+
+void command_line_done(CommandLine *line);
+
+/* Parses the options of @verb (NULL: those before the verb) from the line's position on.
+ * Errors: -EINVAL (FAULT_USAGE in client->fault). */
+_must_use_ int arguments_parse(Client *client, const Verb *verb, CommandLine *line);
 
 const Verb *verb_find(const char *name);
+/* The same for people: a name that is none is FAULT_USAGE with a suggestion. */
+_must_use_ int verb_find_or_suggest(Client *client, const char *name, const Verb **ret);
 /* The verb whose name is nearest, for "did you mean"; NULL if none is near. */
 const char *verb_suggest(const char *name);
 

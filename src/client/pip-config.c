@@ -69,7 +69,7 @@ int pip_config_list_files(char ***ret) {
                 return 0;
         }
         r = add_machine_files(&list);
-        if (r >= 0 && (text_is_empty(file) || access(file, F_OK) < 0))
+        if (r >= 0 && (text_is_empty(file) || faccessat(AT_FDCWD, file, F_OK, AT_EACCESS) < 0))
                 r = add_user_files(&list);
         if (r >= 0 && !text_is_empty(file))
                 r = strings_add(&list, file);

@@ -7,6 +7,7 @@
 
 #include "basic/memory.h"
 #include "bus/names.h"
+#include "client/arguments.h"
 #include "client/status.h"
 #include "client/verbs.h"
 
@@ -216,5 +217,20 @@ int verb_config(Client *client, char **arguments) {
                 }
         }
         show_table_print(table);
+        return 0;
+}
+
+int verb_help(Client *client, char **arguments) {
+        const Verb *verb;
+        int r;
+
+        if (!arguments) {
+                help_print_program();
+                return 0;
+        }
+        r = verb_find_or_suggest(client, arguments[0], &verb);
+        if (r < 0)
+                return r;
+        help_print_verb(verb);
         return 0;
 }

@@ -18,6 +18,7 @@ int verb_status(Client *client, char **arguments);
 int verb_kill(Client *client, char **arguments);
 int verb_rollback(Client *client, char **arguments);
 int verb_config(Client *client, char **arguments);
+int verb_help(Client *client, char **arguments);
 
 /* Brings the environment up to date with the project: what start, run and the package verbs share.
  * @method is "Environment.Sync" and the like; @arguments are its list of strings (NULL: none). */

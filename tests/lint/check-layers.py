@@ -29,7 +29,8 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "worker/unpack-worker.c": {"basic", "package"},
     "worker/exec-worker.c": {"basic", "environment"},
     "worker/monitor-worker.c": {"basic", "environment"},
-    "client": {"basic", "bus/names.h", WIRE},
+    # What is said over the control socket of a run: the small library `control`, shared with the monitor.
+    "client": {"basic", "bus/names.h", "environment/control.h", WIRE},
 }
 #: Headers of package/ that hold only types of the wire, implemented by several of its files.
 WIRE_HEADERS = {"package/request.h"}
