@@ -5,6 +5,15 @@
 
 #include "basic/table.h"
 #include "package/catalogue.h"
+#include "package/wheel-tail.h"
+
+/* Where metadata is to be found; later ones are tried when earlier ones fail. */
+typedef enum MetadataStage {
+        WANTS_METADATA, /* the file beside the wheel (PEP 658) */
+        WANTS_TAIL,     /* the end of the wheel, which says where it is */
+        WANTS_ENTRY,    /* the part of the wheel that holds it */
+        WANTS_WHEEL,    /* all of the wheel */
+} MetadataStage;
 
 /* One question under way. */
 typedef struct Task {
@@ -23,7 +32,9 @@ typedef struct Task {
         /* Metadata */
         uint32_t version;
         const IndexFile *file;
-        bool wants_wheel; /* there is no separate file: the wheel itself is fetched */
+        MetadataStage stage;
+        uint64_t tail_size; /* of WANTS_TAIL: how many bytes from the end */
+        WheelEntry entry;   /* of WANTS_ENTRY */
         bool wants_digest;
 } Task;
 

@@ -5,7 +5,7 @@
 #include "package/catalogue-internal.h"
 #include "package/zip.h"
 
-/* Metadata: the separate file beside a wheel, else the wheel itself. What was read is kept in a flat
+/* Metadata: the separate file beside a wheel, else the part of the wheel that holds it, else the wheel. What was read is kept in a flat
  * form under the digest of the wheel, so that no METADATA is parsed twice. */
 
 enum {
@@ -17,19 +17,32 @@ enum {
 void catalogue_metadata_request(const Catalogue *catalogue, const Task *task, FetchRequest *ret) {
         const IndexFile *file = task->file;
 
-        if (task->wants_wheel) {
+        ret->kind = FETCH_METADATA;
+        ret->size_max_bytes = METADATA_SIZE_MAX;
+        ret->url = task->stage == WANTS_METADATA ? index_file_metadata_url(file)
+                                                 : string_format("%s", file->url);
+        switch (task->stage) {
+        case WANTS_METADATA:
+                ret->has_digest = file->has_metadata_digest;
+                ret->digest = file->metadata_digest;
+                break;
+        case WANTS_TAIL:
+                ret->length = task->tail_size;
+                ret->size_max_bytes = WHEEL_TAIL_MAX;
+                break;
+        case WANTS_ENTRY:
+                ret->offset = task->entry.offset;
+                ret->length = wheel_entry_extent(&task->entry);
+                ret->offset_from_start = true;
+                ret->size_max_bytes = WHEEL_TAIL_MAX;
+                break;
+        case WANTS_WHEEL:
                 ret->kind = FETCH_WHEEL;
-                ret->url = string_format("%s", file->url);
                 ret->has_digest = file->has_digest;
                 ret->digest = file->digest;
                 ret->size_max_bytes = 8 * GIBIBYTE;
-                return;
+                break;
         }
-        ret->kind = FETCH_METADATA;
-        ret->url = index_file_metadata_url(file);
-        ret->has_digest = file->has_metadata_digest;
-        ret->digest = file->metadata_digest;
-        ret->size_max_bytes = METADATA_SIZE_MAX;
 }
 
 /* The key of what is kept: nothing that the index could change under the same key. */
@@ -146,9 +159,13 @@ int catalogue_metadata_begin(Catalogue *catalogue, Task *task) {
                         return finish(catalogue, task, metadata);
         }
         if (!catalogue_is_offline(catalogue) || is_local) {
-                /* Without a digest the wheel is needed in any case. */
-                if (!task->file->has_digest)
-                        task->wants_wheel = true;
+                /* Without a digest the wheel is needed in any case; a local one costs nothing. */
+                if (!task->file->has_digest || string_after(task->file->url, "file:"))
+                        task->stage = WANTS_WHEEL;
+                else if (!task->file->has_metadata) {
+                        task->stage = WANTS_TAIL;
+                        task->tail_size = WHEEL_TAIL_SIZE;
+                }
                 return catalogue_send(catalogue, task);
         }
         (void) fault_set(
@@ -249,22 +266,100 @@ take_wheel(Catalogue *catalogue, Task *task, const FetchAnswer *answer, const ch
         return take_text(catalogue, task, text, strlen(text));
 }
 
+/* A server that knows no ranges sends everything. */
+static int take_whole(Catalogue *catalogue, Task *task, const char *body, size_t size) {
+        _cleanup_(freep) char *text = NULL;
+        int r;
+
+        r = read_wheel(task->file, body, size, &text, NULL);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                task->stage = WANTS_WHEEL;
+                return catalogue_send(catalogue, task);
+        }
+        return take_text(catalogue, task, text, strlen(text));
+}
+
+/* Goes on with a part of the wheel: reads the metadata, or asks for the part that holds it. */
+static int
+take_part(Catalogue *catalogue, Task *task, const FetchAnswer *answer, const char *body) {
+        WheelPart part = {
+                .data = (const uint8_t *) body,
+                .size = answer->size_bytes,
+                .total_bytes = answer->total_bytes,
+        };
+        _cleanup_(freep) char *text = NULL;
+        uint64_t needed;
+        size_t size;
+        int r;
+
+        if (answer->status != 206)
+                return take_whole(catalogue, task, body, answer->size_bytes);
+        if (task->stage == WANTS_ENTRY) {
+                part.offset = task->entry.offset;
+                r = wheel_entry_read(&task->entry, &part, &text, &size);
+        } else {
+                part.offset = part.total_bytes - MIN(part.size, part.total_bytes);
+                r = wheel_tail_find(&part, &task->entry, &needed);
+                if (r == -ERANGE && needed > task->tail_size) {
+                        task->tail_size = needed;
+                        return catalogue_send(catalogue, task);
+                }
+                if (r >= 0)
+                        r = wheel_entry_read(&task->entry, &part, &text, &size);
+                if (r == -ERANGE) {
+                        task->stage = WANTS_ENTRY;
+                        return catalogue_send(catalogue, task);
+                }
+        }
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                task->stage = WANTS_WHEEL;
+                return catalogue_send(catalogue, task);
+        }
+        return take_text(catalogue, task, text, size);
+}
+
+/* What another way may still give. */
+static bool may_retry(const Task *task, FaultCode code) {
+        switch (code) {
+        case FAULT_INDEX_NOT_FOUND:
+                return task->stage == WANTS_METADATA;
+        case FAULT_LIMIT_EXCEEDED:
+        case FAULT_INDEX_INVALID:
+        case FAULT_HASH_MISMATCH:
+                return task->stage != WANTS_WHEEL;
+        default:
+                return false;
+        }
+}
+
 int catalogue_metadata_on_answer(
                 Catalogue *catalogue,
                 Task *task,
                 FetchAnswer *answer,
                 const char *body) {
-        bool is_missing = answer->fault.code == FAULT_INDEX_NOT_FOUND;
+        const char *bytes = body ? body : "";
 
-        if (fault_is_set(&answer->fault) && is_missing && !task->wants_wheel) {
-                task->wants_wheel = true;
+        if (fault_is_set(&answer->fault) && may_retry(task, answer->fault.code)) {
+                task->stage = task->stage == WANTS_METADATA ? WANTS_TAIL : WANTS_WHEEL;
+                task->tail_size = WHEEL_TAIL_SIZE;
                 return catalogue_send(catalogue, task);
         }
-        if (is_missing && !task->wants_digest)
+        if (answer->fault.code == FAULT_INDEX_NOT_FOUND && !task->wants_digest)
                 return refuse(catalogue, task, "the index names its file but does not have it");
         if (fault_is_set(&answer->fault))
                 return catalogue_finish_with_fault(catalogue, task, &answer->fault);
-        if (task->wants_wheel)
-                return take_wheel(catalogue, task, answer, body ? body : "");
-        return take_text(catalogue, task, body ? body : "", answer->size_bytes);
+        switch (task->stage) {
+        case WANTS_METADATA:
+                return take_text(catalogue, task, bytes, answer->size_bytes);
+        case WANTS_TAIL:
+        case WANTS_ENTRY:
+                return take_part(catalogue, task, answer, bytes);
+        case WANTS_WHEEL:
+                return take_wheel(catalogue, task, answer, bytes);
+        }
+        return -EINVAL;
 }

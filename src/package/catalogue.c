@@ -252,6 +252,19 @@ int catalogue_ask_metadata(
         return catalogue_metadata_begin(catalogue, task);
 }
 
+static int too_large(Catalogue *catalogue, Task *task) {
+        Fault fault = { .code = FAULT_NONE };
+
+        (void) fault_set(
+                        &fault,
+                        -EFBIG,
+                        FAULT_LIMIT_EXCEEDED,
+                        task->name,
+                        "What the index sent for '%s' is too large to be read.",
+                        task->name);
+        return catalogue_finish_with_fault(catalogue, task, &fault);
+}
+
 static int take_answer(Catalogue *catalogue, FetchAnswer *answer, int body_fd) {
         const void *body = NULL;
         size_t size = 0;
@@ -265,13 +278,13 @@ static int take_answer(Catalogue *catalogue, FetchAnswer *answer, int body_fd) {
         if (body_fd >= 0) {
                 struct stat info;
 
-                if (fstat(body_fd, &info) < 0 || info.st_size > BODY_MAX)
-                        return -EBADMSG;
+                if (fstat(body_fd, &info) < 0)
+                        return -errno;
                 size = (size_t) info.st_size;
                 answer->size_bytes = size;
                 body = size == 0 ? "" : mmap(NULL, size, PROT_READ, MAP_PRIVATE, body_fd, 0);
                 if (body == MAP_FAILED)
-                        return -errno;
+                        return too_large(catalogue, task);
         }
         if (task->kind == CATALOGUE_RELEASES)
                 r = catalogue_page_on_answer(catalogue, task, answer, body);
@@ -359,7 +372,8 @@ int catalogue_find_digest(
         if (r < 0)
                 return r;
         task->file = file;
-        task->wants_wheel = task->wants_digest = true;
+        task->stage = WANTS_WHEEL;
+        task->wants_digest = true;
         r = catalogue_metadata_begin(catalogue, task);
         /* What was asked ahead may come first; it is of no use any more. */
         while (r >= 0) {
