@@ -21,6 +21,7 @@ program that knows nothing of this file can ask for them:
     bomb:MEBIBYTES   a gzip-encoded body of that many zeroes
     type:TYPE        another content type ("+" for "/")
     page:TEXT        another body (percent-encoded)
+    auth:USER:WORD   wants that user and password
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "application/vnd.pypi.simple.v1+html"
 FAULTS = {
     "status", "stall", "hang", "slow", "truncate", "corrupt",
-    "close", "redirect", "bomb", "type", "page",
+    "close", "redirect", "bomb", "type", "page", "auth",
 }  # fmt: skip
 
 
@@ -353,7 +354,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif kind == "bomb":
             body = gzip.compress(bytes(int(value) * 1024 * 1024), 9)
             return self.send(200, body, JSON_TYPE, {"Content-Encoding": "gzip"})
-        if not self.is_allowed():
+        if not self.is_allowed(value if kind == "auth" else ""):
             return self.send(401, b"", "text/plain", {"WWW-Authenticate": 'Basic realm="index"'})
         found = self.find(path)
         if not found:
@@ -367,8 +368,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = body[: len(body) // 2] + bytes([body[len(body) // 2] ^ 1]) + body[len(body) // 2 + 1 :]
         return self.send_resource(body, content_type, kind, value)
 
-    def is_allowed(self) -> bool:
+    def is_allowed(self, user_and_password: str) -> bool:
         users = self.server.index.users
+        if user_and_password:
+            user, _, password = user_and_password.partition(":")
+            users = {user: password}
         said = self.headers.get("Authorization", "")
         wanted = {
             "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

@@ -482,3 +482,27 @@ TEST(cancelled_transfers_call_nobody) {
         sd_event_unref(outcome.event);
         outcome_done(&outcome);
 }
+
+TEST(credentials_of_an_index_go_to_its_own_origin_only) {
+        need_server();
+        const char *host = fake_index_need()->root + strlen("http://");
+        _cleanup_(freep) char *index_url = string_format("http://user:secret@%s/simple", host);
+        _cleanup_(freep) char *wrong_url = string_format("http://user:secret@%s0/simple", host);
+        _cleanup_(freep) char *file = fake_index_url("/fault/auth:user%3Asecret/files/demo/" WHEEL);
+        IndexSettings settings = defaults;
+
+        assert_fault_with(
+                        &settings,
+                        (FetchRequest){ .kind = FETCH_METADATA, .url = file },
+                        FAULT_ACCESS_DENIED);
+        settings.index_url = wrong_url;
+        assert_fault_with(
+                        &settings,
+                        (FetchRequest){ .kind = FETCH_METADATA, .url = file },
+                        FAULT_ACCESS_DENIED);
+        settings.index_url = index_url;
+        _cleanup_outcome_ Outcome outcome = fetch_with(
+                        &settings, (FetchRequest){ .kind = FETCH_METADATA, .url = file });
+        ASSERT_NULL(outcome.answer.fault.message);
+        ASSERT_INT(outcome.answer.status, 200);
+}
