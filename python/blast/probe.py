@@ -15,7 +15,7 @@ import sys
 FORMAT = 1
 
 
-def quote(text):
+def quote(text: str) -> str:
     """A JSON string in ASCII. A byte that is no UTF-8 stays a lone surrogate, which the reader refuses."""
     parts = []
     for c in text:
@@ -31,7 +31,8 @@ def quote(text):
     return '"' + "".join(parts) + '"'
 
 
-def to_json(value):
+def to_json(value: object) -> str:
+    """None, bool, int, str and lists and dicts of them."""
     if value is None:
         return "null"
     if value is True or value is False:
@@ -42,10 +43,10 @@ def to_json(value):
         return "{" + ", ".join([quote(k) + ": " + to_json(value[k]) for k in value]) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join([to_json(item) for item in value]) + "]"
-    return quote(value)
+    return quote(str(value))
 
 
-def full_version(info):
+def full_version(info: "sys._version_info") -> str:
     """3.13.0rc1, as PEP 508 has implementation_version."""
     version = "%d.%d.%d" % (info[0], info[1], info[2])
     if info[3] != "final":
@@ -53,13 +54,13 @@ def full_version(info):
     return version
 
 
-def python_full_version():
+def python_full_version() -> str:
     """As platform.python_version(); a "+" of a build from a checkout becomes a local version."""
     version = sys.version.split()[0]
     return version + "local" if version.endswith("+") else version
 
 
-def find_pyvenv_cfg():
+def find_pyvenv_cfg() -> "str | None":
     """The environment the executable belongs to, or None."""
     directory = os.path.dirname(sys.executable)
     for candidate in (directory, os.path.dirname(directory)):
@@ -68,25 +69,27 @@ def find_pyvenv_cfg():
     return None
 
 
-def extension_suffix():
+def extension_suffix() -> str:
+    """.cpython-311-x86_64-linux-gnu.so"""
     import _imp
 
     suffixes = _imp.extension_suffixes()
     return suffixes[0] if suffixes else ""
 
 
-def soabi():
+def soabi() -> "str | None":
     """cpython-311-x86_64-linux-gnu: the first suffix of extension modules without its dots."""
     parts = extension_suffix().split(".")
     return parts[1] if len(parts) == 3 else None
 
 
-def abis(is_free_threaded, is_debug):
+def abis(is_free_threaded: bool, is_debug: bool) -> "list[str]":
+    """The ABI tags of this build, best first."""
     base = "cp%d%d" % sys.version_info[:2] + ("t" if is_free_threaded else "")
     return [base + "d", base] if is_debug else [base]
 
 
-def machine():
+def machine() -> str:
     """The architecture of the interpreter, which may be a 32-bit one on a 64-bit kernel."""
     name = os.uname().machine
     if sys.maxsize <= 2**32:
@@ -94,15 +97,16 @@ def machine():
     return name
 
 
-def glibc_version():
+def glibc_version() -> "str | None":
+    """2.36, or None where the C library is another."""
     try:
-        name, version = os.confstr("CS_GNU_LIBC_VERSION").split()
-    except (AttributeError, OSError, ValueError):
+        name, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()
+    except (AttributeError, OSError, ValueError):  # musl has no such name
         return None
     return version if name == "glibc" else None
 
 
-def musl_version():
+def musl_version() -> "str | None":
     """The version is a string inside the loader, which also is the C library."""
     import re
 
@@ -118,7 +122,8 @@ def musl_version():
     return None
 
 
-def report():
+def report() -> "dict[str, object]":
+    """All that is printed; interpreter.c says what each value is for."""
     implementation = sys.implementation
     uname = os.uname()
     flags = getattr(sys, "abiflags", "")
@@ -170,7 +175,7 @@ def report():
     }
 
 
-def main():
+def main() -> None:
     sys.stdout.write(to_json(report()) + "\n")
 
 

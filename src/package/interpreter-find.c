@@ -4,13 +4,14 @@
  *
  *   directories ─ expand "*" ─ list names ─ python3.N, python3 ─ ELF? not of a venv? ─ candidates ─ best that fits
  *
- * The version comes from the name ("python3.11"), from the name that a link leads to ("python3" → "python3.11"), or
- * from the directory of a version manager ("…/3.11.7/bin", "…/cpython-3.11.7-linux-x86_64-gnu/bin"), which also tells the
- * third number. A third number that is not known is taken as one that might fit; the caller learns the truth from a probe
- * and comes back with the path excluded if it was wrong.
+ * The version comes from the name ("python3.11"), from the name that a link leads to ("python3" →
+ * "python3.11"), or from the directory of a version manager ("…/3.11.7/bin",
+ * "…/cpython-3.11.7-linux-x86_64-gnu/bin"), which also tells the third number. A third number that
+ * is not known is taken as one that might fit; the caller learns the truth from a probe and comes
+ * back with the path excluded if it was wrong.
  *
- * Directories are opened once and their entries are looked at relative to that descriptor. Everything that was seen is
- * kept, so that a failure can say what there is. */
+ * Directories are opened once and their entries are looked at relative to that descriptor.
+ * Everything that was seen is kept, so that a failure can say what there is. */
 
 #include <ctype.h>
 #include <dirent.h>

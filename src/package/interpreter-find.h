@@ -31,12 +31,12 @@ typedef struct InterpreterCandidate {
 void interpreter_candidate_done(InterpreterCandidate *candidate);
 
 /* Looks through @directories in order for pythonX.Y and python3 that are ELF programs: scripts, such as the
- * shims of version managers, are passed over, and so are the links of virtual environments. A directory
- * may have one component that is an asterisk ("*" between the slashes): every entry
+ * shims of version managers, are passed over, and so are the links of virtual environments. A
+ * directory may have one component that is an asterisk ("*" between the slashes): every entry
  * there is tried. The newest minor version that fits wins, among equals the first directory; one
- * whose exact version is known wins over others where the request names a third number.
- * Errors: -ENOENT with a fault NO_PYTHON that names what was looked for and what is there; -EINVAL
- * with a fault PROJECT_INVALID for a request that cannot be read; -ENOMEM. */
+ * whose exact version is known wins over others where the request names a third number. Errors:
+ * -ENOENT with a fault NO_PYTHON that names what was looked for and what is there; -EINVAL with a
+ * fault PROJECT_INVALID for a request that cannot be read; -ENOMEM. */
 _must_use_ int interpreter_find(
                 const InterpreterRequest *request,
                 char *const *directories,

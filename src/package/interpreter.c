@@ -2,12 +2,13 @@
 
 /* How it works
  *
- * The report is JSON from a program that ran inside a sandbox, so it is foreign text: every value has to have its type, paths have
- * to be absolute, the one path relative to an environment must stay in it. Then two things are built from it once: the
- * marker environment (PEP 508), and the list of tags (PEP 425, 600, 656) from the interpreter's ABIs and the C library.
+ * The report is JSON from a program that ran inside a sandbox, so it is foreign text: every value
+ * has to have its type, paths have to be absolute, the one path relative to an environment must
+ * stay in it. Then two things are built from it once: the marker environment (PEP 508), and the
+ * list of tags (PEP 425, 600, 656) from the interpreter's ABIs and the C library.
  *
- * Keys that are not known are passed over, so that a newer probe can say more; "format" is raised only when a key
- * changes its meaning. */
+ * Keys that are not known are passed over, so that a newer probe can say more; "format" is raised
+ * only when a key changes its meaning. */
 
 #include <jansson.h>
 #include <stdio.h>

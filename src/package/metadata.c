@@ -2,13 +2,15 @@
 
 /* How it works
  *
- * METADATA is a header block in the manner of RFC 822 up to the first empty line; the description that may follow is
- * not looked at. The block is read twice: once to count the fields that repeat, so that their arrays have their size,
- * and once to take the values. A line that begins with white space continues the one before; for the fields that are used, the
- * line break and the white space around it become one space.
+ * METADATA is a header block in the manner of RFC 822 up to the first empty line; the description
+ * that may follow is not looked at. The block is read twice: once to count the fields that repeat,
+ * so that their arrays have their size, and once to take the values. A line that begins with white
+ * space continues the one before; for the fields that are used, the line break and the white space
+ * around it become one space.
  *
- * A line that is neither field nor continuation ends the block like an empty one, as it does for Python's email
- * parser, which installers use: there are wheels whose licence text runs into the header. */
+ * A line that is neither field nor continuation ends the block like an empty one, as it does for
+ * Python's email parser, which installers use: there are wheels whose licence text runs into the
+ * header. */
 
 #include <stdarg.h>
 #include <stdio.h>

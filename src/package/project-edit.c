@@ -2,16 +2,17 @@
 
 /* How it works
  *
- * The document is parsed, the place of a change is found by the byte spans that the tree carries, and one splice makes the
- * new text:
+ * The document is parsed, the place of a change is found by the byte spans that the tree carries,
+ * and one splice makes the new text:
  *
  *   replace   the span of the item                      quotes as they were
  *   append    behind the last item, its comma and the   indented as that item, if the array has more than one line;
  *             comment on its line                       on the same line otherwise
  *   remove    the line of the item with its comment, or the item with its comma
  *
- * Removing repeats until no item of the name is left, parsing anew each time, so every splice sees true spans. The result
- * is parsed once more before it is handed out: a mistake here must not become a broken file of the user's. */
+ * Removing repeats until no item of the name is left, parsing anew each time, so every splice sees
+ * true spans. The result is parsed once more before it is handed out: a mistake here must not
+ * become a broken file of the user's. */
 
 #include "basic/fault.h"
 #include "package/name.h"

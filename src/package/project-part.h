@@ -63,7 +63,8 @@ _must_use_ int project_normalize_name(
                 Fault *fault);
 
 /* Reads pyproject.toml into @project. Returns 1 if it names requirements ([project] or dependency groups), 0 if
- * it only gives settings, -ENOENT without a fault if there is none. Other errors: as project_load(). */
+ * it only gives settings, -ENOENT without a fault if there is none. Other errors: as
+ * project_load(). */
 _must_use_ int pyproject_load(int directory_fd, Project *project, Fault *fault);
 
 #define PYPROJECT "pyproject.toml"

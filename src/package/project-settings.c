@@ -2,14 +2,17 @@
 
 /* How it works
  *
- * `keys` is the one place that says which keys exist. A table name exists if it is the beginning of a key. The
- * document is walked from its root: names that are tables are entered, so the walk is as deep as the longest key;
- * every other value has to be in `keys`, to have its type, and to lie in its range.
+ * `keys` is the one place that says which keys exist. A table name exists if it is the beginning
+ * of a key. The document is walked from its root: names that are tables are entered, so the walk
+ * is as deep as the longest key; every other value has to be in `keys`, to have its type, and to
+ * lie in its range.
  *
- * The nearest known key of an unknown one is the key that has the same last part (it stands in the wrong table), or
- * else the one with the least edit distance over the whole dotted name, if that is at most a third of the name.
+ * The nearest known key of an unknown one is the key that has the same last part (it stands in the
+ * wrong table), or else the one with the least edit distance over the whole dotted name, if that
+ * is at most a third of the name.
  *
- * Source: the documents the project was created from; decisions on their open words are in docs/blast.toml. */
+ * Source: the documents the project was created from; decisions on their open words are in
+ * docs/settings.md. */
 
 #include <math.h>
 #include <stdio.h>

@@ -7,9 +7,10 @@
  *   blast.toml ──────┤ settings; name, version and Python where the others say nothing
  *   .python-version ─┘ the Python asked for, before env.python_version
  *
- * Every file is read beneath the directory, without following links. What is found is put into one Project; project.h
- * says which file wins. Selecting is a filter over its requirements: the set of extras grows while requirements of the
- * project on itself ("name[extra]") are met, and ends because it only ever holds extras that exist. */
+ * Every file is read beneath the directory, without following links. What is found is put into one
+ * Project; project.h says which file wins. Selecting is a filter over its requirements: the set of
+ * extras grows while requirements of the project on itself ("name[extra]") are met, and ends
+ * because it only ever holds extras that exist. */
 
 #include <fcntl.h>
 

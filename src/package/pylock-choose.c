@@ -2,12 +2,12 @@
 
 /* How it works
  *
- * A lock file may hold packages for many platforms; a Lock is what one interpreter needs. Packages whose marker does
- * not hold are left out, each of the others gives its best wheel, and the names of dependencies become indices. A
- * dependency that was left out is one that is not needed here.
+ * A lock file may hold packages for many platforms; a Lock is what one interpreter needs. Packages
+ * whose marker does not hold are left out, each of the others gives its best wheel, and the names
+ * of dependencies become indices. A dependency that was left out is one that is not needed here.
  *
- * `extras` in markers is empty and `dependency_groups` holds the default groups: what was asked for decided what is in the
- * file when it was written. */
+ * `extras` in markers is empty and `dependency_groups` holds the default groups: what was asked
+ * for decided what is in the file when it was written. */
 
 #include "basic/fault.h"
 #include "basic/table.h"

@@ -2,9 +2,10 @@
 
 /* How it works
  *
- * Keys stand in the order of PEP 751, packages sorted by name and version, wheels by file name, each wheel on its own line,
- * so that two people who lock the same get the same bytes and a changed lock gives a diff that can be read. Sorting is done on
- * arrays of pointers; the value itself is not changed. */
+ * Keys stand in the order of PEP 751, packages sorted by name and version, wheels by file name,
+ * each wheel on its own line, so that two people who lock the same get the same bytes and a
+ * changed lock gives a diff that can be read. Sorting is done on arrays of pointers; the value
+ * itself is not changed. */
 
 #include "package/pylock.h"
 #include "package/toml.h"
@@ -85,10 +86,12 @@ static int add_wheel(Builder *builder, const PylockWheel *wheel) {
 }
 
 static int add_wheels(Builder *builder, const PylockPackage *package) {
-        _cleanup_(freep) const PylockWheel **sorted =
-                        new0(const PylockWheel *, package->n_wheels + 1);
+        _cleanup_(freep) const PylockWheel **sorted = NULL;
         int r;
 
+        if (package->n_wheels == 0)
+                return 0;
+        sorted = new0(const PylockWheel *, package->n_wheels);
         if (!sorted)
                 return -ENOMEM;
         for (size_t i = 0; i < package->n_wheels; i++)

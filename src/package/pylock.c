@@ -2,12 +2,14 @@
 
 /* How it works
  *
- * toml.c gives a tree, this file takes from it what Blast uses and checks all of that: types, names, versions, file
- * names, digests. Keys that are not known are passed over, as PEP 751 asks of readers; so are packages' sources other
- * than wheels, so that a lock of another tool can be read as long as what is needed here has a wheel.
+ * toml.c gives a tree, this file takes from it what Blast uses and checks all of that: types,
+ * names, versions, file names, digests. Keys that are not known are passed over, as PEP 751 asks
+ * of readers; so are packages' sources other than wheels, so that a lock of another tool can be
+ * read as long as what is needed here has a wheel.
  *
- * Every fault is LOCK_INVALID and names the line. A mistake of TOML itself arrives as PROJECT_SYNTAX from the parser
- * and leaves as LOCK_INVALID, because the file is nobody's to write by hand. */
+ * Every fault is LOCK_INVALID and names the line. A mistake of TOML itself arrives as
+ * PROJECT_SYNTAX from the parser and leaves as LOCK_INVALID, because the file is nobody's to write
+ * by hand. */
 
 #include <stdio.h>
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /* pylock.toml (PEP 751): what a resolution found, as the file that lies in the project. Reader and
- * writer of the part that Blast uses: packages from an index, as wheels. The text is deterministic. */
+ * writer of the part that Blast uses: packages from an index, as wheels. The text is
+ * deterministic. */
 
 #include "basic/digest.h"
 #include "basic/macro.h"
@@ -64,9 +65,9 @@ _pure_ bool pylock_name_is_valid(const char *name);
 
 /* Reads a lock. @file says where an error is.
  * Errors: -EINVAL with a fault LOCK_INVALID ("file:line"): not TOML, a value of the wrong kind, a
- * missing key, a wheel without SHA-256 or with a name that does not fit; -EPROTONOSUPPORT with a fault
- * FORMAT_TOO_NEW: lock-version 2 and later; -E2BIG; -ENOMEM. Fuzzed: tests/fuzz/fuzz-pylock.c.
- * Source: PEP 751. */
+ * missing key, a wheel without SHA-256 or with a name that does not fit; -EPROTONOSUPPORT with a
+ * fault FORMAT_TOO_NEW: lock-version 2 and later; -E2BIG; -ENOMEM. Fuzzed:
+ * tests/fuzz/fuzz-pylock.c. Source: PEP 751. */
 _must_use_ int
 pylock_parse(const char *text, size_t size_bytes, const char *file, Pylock **ret, Fault *fault);
 

@@ -2,16 +2,18 @@
 
 /* How it works
  *
- * Four tables of pyproject.toml are read, everything else belongs to other tools and is passed over:
+ * Four tables of pyproject.toml are read, everything else belongs to other tools and is passed
+ * over:
  *
  *   [project]            name, version, requires-python, dependencies, optional-dependencies, dynamic (PEP 621)
  *   [dependency-groups]  lists of requirements and of { include-group = "…" } (PEP 735)
  *   [tool.blast]         the settings of blast.toml
  *   [tool.uv]            what pyproject-uv.c knows of it
  *
- * Groups are stored flat: each requirement of a group that includes another one is stored once more for the
- * including group. The chain of groups being walked is a list on the stack, in which a cycle shows; the number of
- * requirements of the project bounds what repeated inclusion can blow up. */
+ * Groups are stored flat: each requirement of a group that includes another one is stored once
+ * more for the including group. The chain of groups being walked is a list on the stack, in which
+ * a cycle shows; the number of requirements of the project bounds what repeated inclusion can blow
+ * up. */
 
 #include "basic/memory.h"
 #include "package/name.h"

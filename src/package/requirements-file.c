@@ -2,18 +2,20 @@
 
 /* How it works
  *
- * As in pip: physical lines are joined at a backslash, except comments; then comments are cut off (a '#' at the
- * start or after white space); then a line is an option, or a requirement with options behind it.
+ * As in pip: physical lines are joined at a backslash, except comments; then comments are cut off
+ * (a '#' at the start or after white space); then a line is an option, or a requirement with
+ * options behind it.
  *
  *   file ─ join lines ─ cut comment ─┬─ "-…"   include, index, flag
  *                                    └─ text   requirement [--hash=…]…
  *
- * Included files are named relative to the file that includes them. Their names are made plain by text alone ("a/../b"
- * is "b"), which is right because no link is ever followed. A file that is on the chain of includes is an error, one
- * that was read before is passed over.
+ * Included files are named relative to the file that includes them. Their names are made plain by
+ * text alone ("a/../b" is "b"), which is right because no link is ever followed. A file that is on
+ * the chain of includes is an error, one that was read before is passed over.
  *
- * What needs a build, a checkout or a path (-e, ./x, git+…) is refused with a sentence: leaving it out silently would
- * give another environment than the file says. Source: pip's documentation, "Requirements File Format". */
+ * What needs a build, a checkout or a path (-e, ./x, git+…) is refused with a sentence: leaving it
+ * out silently would give another environment than the file says. Source: pip's documentation,
+ * "Requirements File Format". */
 
 #include <ctype.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 /* pip's requirements file: requirements, files it includes, and the few options that may stand in
- * it. Everything is read beneath one directory. Requirements are cut out of their lines but not parsed:
- * whoever uses one does that. */
+ * it. Everything is read beneath one directory. Requirements are cut out of their lines but not
+ * parsed: whoever uses one does that. */
 
 #include "basic/macro.h"
 #include "basic/text.h"

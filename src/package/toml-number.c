@@ -2,7 +2,8 @@
 
 /* How it works
  *
- * A token has been cut out by toml-scalar.c; here it has to fit one grammar from its first to its last byte.
+ * A token has been cut out by toml-scalar.c; here it has to fit one grammar from its first to its
+ * last byte.
  *
  *   time      [YYYY-MM-DD][T or space][HH:MM:SS[.digits]][Z or +HH:MM], parts taken from the left, days checked
  *             against the calendar, second 60 allowed as RFC 3339 does

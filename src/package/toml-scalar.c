@@ -2,12 +2,14 @@
 
 /* How it works
  *
- * Every function starts with the reader on the first byte of what it reads and leaves it behind the last. The
- * document has been checked to be UTF-8 before, so bytes from 0x80 are passed on as they are.
+ * Every function starts with the reader on the first byte of what it reads and leaves it behind
+ * the last. The document has been checked to be UTF-8 before, so bytes from 0x80 are passed on as
+ * they are.
  *
- * Numbers and times: the longest run of bytes that any of them may hold is cut out first, and then has to fit one
- * grammar of toml-number.c exactly. Four digits and a minus make a date, two digits and a colon a time, the rest is a
- * number. A date may be followed by one space and a time, the only value with a space in it.
+ * Numbers and times: the longest run of bytes that any of them may hold is cut out first, and then
+ * has to fit one grammar of toml-number.c exactly. Four digits and a minus make a date, two digits
+ * and a colon a time, the rest is a number. A date may be followed by one space and a time, the
+ * only value with a space in it.
  *
  * Strings are built in one scratch buffer and copied into the arena when complete. */
 

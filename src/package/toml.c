@@ -2,21 +2,22 @@
 
 /* How it works
  *
- * The document is read line by line from front to back, once. `section` is the table that key/value lines go to: the
- * root, or what the last [header] named.
+ * The document is read line by line from front to back, once. `section` is the table that
+ * key/value lines go to: the root, or what the last [header] named.
  *
  *   [a.b]      walk from the root, making IMPLICIT tables on the way; the last one becomes HEADER
  *   [[a.b]]    the same; the last is an array with origin HEADER that gets one more table
  *   a.b = 1    walk from the section, making DOTTED tables; those and only those may be walked again
  *   { a = 1 }  an INLINE table: complete when it is closed, nothing may be added later
  *
- * A name defined twice is found because only these walks add entries: a header may complete an IMPLICIT table, once;
- * everything else that exists already is an error which names the line of the first.
+ * A name defined twice is found because only these walks add entries: a header may complete an
+ * IMPLICIT table, once; everything else that exists already is an error which names the line of
+ * the first.
  *
- * Everything lives in one arena, except the hash tables of tables with more than INDEX_MIN entries, so hostile
- * documents cannot make the search for duplicates slow. Recursion (arrays and inline tables in each other) ends at
- * TOML_DEPTH_MAX, as does the depth that headers and dotted keys can build; the number of values ends at
- * TOML_VALUES_MAX. */
+ * Everything lives in one arena, except the hash tables of tables with more than INDEX_MIN
+ * entries, so hostile documents cannot make the search for duplicates slow. Recursion (arrays and
+ * inline tables in each other) ends at TOML_DEPTH_MAX, as does the depth that headers and dotted
+ * keys can build; the number of values ends at TOML_VALUES_MAX. */
 
 #include <stdio.h>
 
