@@ -29,10 +29,11 @@ typedef struct Metadata {
 } Metadata;
 
 /* Parses the header part; the body (description) is not looked at. @subject names the file in the
- * fault. Errors: -EBADMSG name, version or Metadata-Version missing or malformed, wrong UTF-8 in a
- * field that is used, an unknown major version; -E2BIG over a limit; -ENOMEM. Fault:
- * METADATA_INVALID. Fuzzed: tests/fuzz/fuzz-metadata.c. Source: Core metadata specifications 1.0
- * to 2.4 (PEP 241, 314, 345, 566, 643, 685, 753). */
+ * fault.
+ * Errors: -EBADMSG name, version or Metadata-Version missing or malformed, wrong UTF-8 in a field
+ * that is used, an unknown major version; -E2BIG over a limit; -ENOMEM. Fault: METADATA_INVALID.
+ * Fuzzed: tests/fuzz/fuzz-metadata.c.
+ * Source: Core metadata specifications 1.0 to 2.4 (PEP 241, 314, 345, 566, 643, 685, 753). */
 _must_use_ int
 metadata_parse(const char *data,
                size_t size_bytes,

@@ -19,8 +19,9 @@ typedef enum ProjectEditKind {
 /* Adds @requirement (PEP 508) to the project's dependencies; one of the same name and marker is
  * replaced. @text is the file's present content; pyproject.toml without a [project] table gets one
  * with @project_name, without `dependencies` the array is added. Returns 1 if @ret differs from
- * @text, else 0. Errors: -EINVAL with a fault PROJECT_SYNTAX (the file or the requirement) or
- * PROJECT_INVALID (dependencies are dynamic); -ENOMEM. */
+ * @text, else 0.
+ * Errors: -EINVAL with a fault PROJECT_SYNTAX (the file or the requirement) or PROJECT_INVALID
+ * (dependencies are dynamic); -ENOMEM. */
 _must_use_ int project_edit_add(
                 ProjectEditKind kind,
                 Text text,

@@ -72,20 +72,20 @@ void project_done(Project *project);
 
 /* Reads the project beneath @directory_fd (-EBADF: no directory, gives an empty project).
  * Errors: -EINVAL with a fault PROJECT_SYNTAX, PROJECT_UNKNOWN_KEY or PROJECT_INVALID whose subject
- * is "file:line"; errno of reading; -ENOMEM.
+ * is "file:line"; -ELOOP, -E2BIG the same; errno of reading; -ENOMEM.
  * Source: PEP 621, 735; pip's requirements format; docs/settings.md. */
 _must_use_ int project_load(int directory_fd, Project *ret, Fault *fault);
 
-/* Pointers to the requirements that count: those of the project, of @extras, of @groups, and of the
- * default groups unless @no_default_groups. Requirements of the project on itself ("name[extra]")
- * are replaced by what the extra holds. Ownership: the caller frees @ret->items; what they point
- * to stays the project's. Errors: -EINVAL with a fault PROJECT_INVALID for an extra or group that
- * does not exist; -ENOMEM. */
 typedef struct ProjectSelection {
         const ProjectRequirement **items;
         size_t n_items;
 } ProjectSelection;
 
+/* The requirements that count: those of the project, of @extras, of @groups, and of the default
+ * groups unless @no_default_groups. Requirements of the project on itself ("name[extra]") are
+ * replaced by what the extra holds; a marker on such a requirement is not looked at.
+ * Ownership: the caller frees @ret->items; what they point to stays the project's.
+ * Errors: -EINVAL with a fault PROJECT_INVALID for an extra or group that does not exist; -ENOMEM. */
 _must_use_ int
 project_select(const Project *project,
                char *const *extras,

@@ -76,7 +76,8 @@ pylock_parse(const char *text, size_t size_bytes, const char *file, Pylock **ret
 _must_use_ int pylock_format(const Pylock *pylock, char **ret);
 
 /* Chooses what @interpreter needs: packages whose marker holds, and of each the wheel with the best
- * tag. Errors: -ENOENT with a fault NO_MATCHING_WHEEL; -EINVAL with a fault LOCK_INVALID: a package
+ * tag.
+ * Errors: -ENOENT with a fault NO_MATCHING_WHEEL; -EINVAL with a fault LOCK_INVALID: a package
  * that is needed has no wheels or another Python, the lock is for other environments, or one name
  * would be there twice; -ENOMEM. */
 _must_use_ int

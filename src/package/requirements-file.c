@@ -14,8 +14,8 @@
  * the chain of includes is an error, one that was read before is passed over.
  *
  * What needs a build, a checkout or a path (-e, ./x, git+…) is refused with a sentence: leaving it
- * out silently would give another environment than the file says. Source: pip's documentation,
- * "Requirements File Format". */
+ * out silently would give another environment than the file says.
+ * Source: pip's documentation, "Requirements File Format". */
 
 #include <ctype.h>
 #include <fcntl.h>
