@@ -156,7 +156,9 @@ static int read_indexes(Resolution *resolution) {
                         if (r >= 0 && !project->no_index &&
                             !strings_contain(resolution->index_urls, url))
                                 r = strings_add(&resolution->index_urls, url);
-        if (r >= 0 && !project->no_index && !strings_contain(resolution->index_urls, main_url))
+        /* "" is PIP_NO_INDEX: find-links only. */
+        if (r >= 0 && !project->no_index && *main_url &&
+            !strings_contain(resolution->index_urls, main_url))
                 r = strings_add(&resolution->index_urls, main_url);
         for (size_t i = 0; i < ELEMENTSOF(links) && r >= 0; i++)
                 FOREACH_TEXT(url, links[i])
