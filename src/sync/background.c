@@ -41,7 +41,6 @@ struct Background {
         size_t next_tree; /* to be looked at while compiling */
         Compile *compile;
         WorkerProcess *worker; /* copying or showing */
-        Remover remover;       /* of what a crash left */
         char copy_name[32];
 };
 
@@ -50,7 +49,6 @@ Background *background_free(Background *background) {
                 return NULL;
         (void) compile_free(background->compile);
         (void) worker_process_free(background->worker);
-        (void) worker_process_free(background->remover.worker);
         free(background);
         return NULL;
 }
@@ -307,15 +305,15 @@ static void go_on(Background *background) {
 }
 
 /* What is left of a copy that a crash interrupted. */
-static void sweep(Background *background) {
+static void sweep(Environment *environment) {
         _cleanup_(strings_freep) char **names = NULL, **leftovers = NULL;
 
-        if (directory_list(background->environment->generation_fd, &names) < 0)
+        if (directory_list(environment->generation_fd, &names) < 0)
                 return;
         FOREACH_TEXT(name, names)
                 if (string_after(name, COPY_PREFIX) && strings_add(&leftovers, name) < 0)
                         return;
-        remover_start(&background->remover, background->environment->generation_fd, leftovers);
+        remover_start(&environment->copy_sweeper, environment->generation_fd, leftovers);
 }
 
 void background_start(Environment *environment) {
@@ -332,11 +330,10 @@ void background_start(Environment *environment) {
         *background = (Background){
                 .environment = environment,
                 .coordinator = environment->coordinator,
-                .remover.coordinator = environment->coordinator,
         };
         environment->background = background;
         environment_set_venv_state(environment, VENV_BUILDING);
-        sweep(background);
+        sweep(environment);
         go_on(background);
 }
 

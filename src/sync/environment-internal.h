@@ -41,7 +41,8 @@ struct Environment {
         size_t n_queue;
         size_t n_queue_allocated;
 
-        Remover sweeper; /* removes what crashes and old generations left; jobs wait for it */
+        Remover sweeper;      /* removes what crashes and old generations left; jobs wait for it */
+        Remover copy_sweeper; /* removes what crashes left of copies; nobody waits for it */
         Background *background; /* bytecode and the copy for editors; NULL: nothing is made */
         VenvState venv_state;
 

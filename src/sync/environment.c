@@ -42,6 +42,7 @@ Environment *environment_free(Environment *environment) {
                 return NULL;
         (void) background_free(environment->background);
         (void) worker_process_free(environment->sweeper.worker);
+        (void) worker_process_free(environment->copy_sweeper.worker);
         runs_free(environment);
         generation_mounts_done(&environment->mounts);
         guarantees_done(&environment->guarantees);
@@ -150,6 +151,7 @@ int environment_new(Coordinator *coordinator, EnvironmentRecord *record, Environ
                 .generation_fd = -EBADF,
                 .mounts = GENERATION_MOUNTS_NULL,
                 .sweeper.coordinator = coordinator,
+                .copy_sweeper.coordinator = coordinator,
         };
         if (!environment->current_path)
                 return -ENOMEM;
