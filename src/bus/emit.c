@@ -8,6 +8,10 @@
 #include "bus/emit.h"
 #include "bus/names.h"
 
+enum {
+        QUEUED_MAX = 4096 /* messages */
+};
+
 /* A property may change many times in one turn of the loop, and the values are read when the signal
  * is made: so each name stands at most once in an entry, and the entries keep their order. */
 typedef struct Pending {
@@ -93,6 +97,13 @@ void emitter_remove_connection(Emitter *emitter, sd_bus *bus) {
                 }
 }
 
+/* A client that does not read must not fill our memory: what it misses it can ask for. */
+static bool connection_listens(sd_bus *bus) {
+        uint64_t n_queued;
+
+        return sd_bus_get_n_queued_write(bus, &n_queued) < 0 || n_queued < QUEUED_MAX;
+}
+
 static void emitter_report(int r, const char *path) {
         /* -ENOENT: the object went away again meanwhile; -ENOTCONN: the connection is about to. */
         if (r < 0 && r != -ENOENT && r != -ENOTCONN && r != -ESTALE)
@@ -160,6 +171,8 @@ void emit_changed(
 static void pending_send(const Pending *pending, sd_bus *bus) {
         int r;
 
+        if (!connection_listens(bus))
+                return;
         if (pending->is_added)
                 r = sd_bus_emit_interfaces_added(bus, pending->path, pending->interface, NULL);
         else
@@ -183,23 +196,28 @@ void emit_flush(Emitter *emitter) {
 void emit_removed(Emitter *emitter, const char *path, const char *interface) {
         emit_flush(emitter);
         for (size_t i = 0; i < emitter->n_connections; i++)
-                emitter_report(sd_bus_emit_interfaces_removed(
-                                               emitter->connections[i], path, interface, NULL),
-                               path);
+                if (connection_listens(emitter->connections[i]))
+                        emitter_report(sd_bus_emit_interfaces_removed(
+                                                       emitter->connections[i],
+                                                       path,
+                                                       interface,
+                                                       NULL),
+                                       path);
 }
 
 void emit_job_new(Emitter *emitter, uint32_t number, const char *path) {
         emit_flush(emitter);
         for (size_t i = 0; i < emitter->n_connections; i++)
-                emitter_report(sd_bus_emit_signal(
-                                               emitter->connections[i],
-                                               BUS_PATH,
-                                               BUS_MANAGER,
-                                               "JobNew",
-                                               "uo",
-                                               number,
-                                               path),
-                               path);
+                if (connection_listens(emitter->connections[i]))
+                        emitter_report(sd_bus_emit_signal(
+                                                       emitter->connections[i],
+                                                       BUS_PATH,
+                                                       BUS_MANAGER,
+                                                       "JobNew",
+                                                       "uo",
+                                                       number,
+                                                       path),
+                                       path);
 }
 
 void emit_job_removed(
@@ -209,16 +227,17 @@ void emit_job_removed(
                 const char *const outcome[static 3]) {
         emit_flush(emitter);
         for (size_t i = 0; i < emitter->n_connections; i++)
-                emitter_report(sd_bus_emit_signal(
-                                               emitter->connections[i],
-                                               BUS_PATH,
-                                               BUS_MANAGER,
-                                               "JobRemoved",
-                                               "uosss",
-                                               number,
-                                               path,
-                                               outcome[0],
-                                               outcome[1],
-                                               outcome[2]),
-                               path);
+                if (connection_listens(emitter->connections[i]))
+                        emitter_report(sd_bus_emit_signal(
+                                                       emitter->connections[i],
+                                                       BUS_PATH,
+                                                       BUS_MANAGER,
+                                                       "JobRemoved",
+                                                       "uosss",
+                                                       number,
+                                                       path,
+                                                       outcome[0],
+                                                       outcome[1],
+                                                       outcome[2]),
+                                       path);
 }

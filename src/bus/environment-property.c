@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 #include "basic/text.h"
+#include "bus/append.h"
 #include "bus/environment-object.h"
 #include "bus/environment-property.h"
 #include "environment/policy.h"
@@ -36,7 +37,7 @@ int environment_property_get_text(
                 text = generation ? generation->python_version : "";
         else
                 text = generation ? generation->python_path : "";
-        return sd_bus_message_append(reply, "s", text ?: "");
+        return append_text(reply, text);
 }
 
 int environment_property_get_generation(
@@ -66,7 +67,7 @@ static int append_run(sd_bus_message *reply, const RunSummary *summary) {
                         summary->started_usec);
         if (r < 0)
                 return r;
-        r = sd_bus_message_append_strv(reply, (char **) summary->argv);
+        r = append_texts(reply, summary->argv);
         if (r < 0)
                 return r;
         r = sd_bus_message_append(reply, "u", summary->generation);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "bus/append.h"
 #include "bus/fault-reply.h"
 
 int fault_reply(sd_bus_error *error, const Fault *fault, int r) {
@@ -19,15 +20,16 @@ int fault_reply(sd_bus_error *error, const Fault *fault, int r) {
         bool named = text_is_empty(fault->subject) || strstr(message, fault->subject);
         bool hinted = !text_is_empty(fault->hint);
 
-        return sd_bus_error_setf(
-                        error,
-                        fault_code_to_error_name(fault->code),
-                        "%s%s%s%s%s",
-                        named ? "" : fault->subject,
-                        named ? "" : ": ",
-                        message,
-                        hinted ? "\nHint: " : "",
-                        hinted ? fault->hint : "");
+        _cleanup_(freep) char *text =
+                        string_format("%s%s%s%s%s",
+                                      named ? "" : fault->subject,
+                                      named ? "" : ": ",
+                                      message,
+                                      hinted ? "\nHint: " : "",
+                                      hinted ? fault->hint : "");
+        _cleanup_(freep) char *clean = text_for_bus(text);
+
+        return sd_bus_error_set(error, fault_code_to_error_name(fault->code), clean);
 }
 
 int fault_reply_format(sd_bus_error *error, FaultCode code, const char *format, ...) {
@@ -42,5 +44,6 @@ int fault_reply_format(sd_bus_error *error, FaultCode code, const char *format, 
                         arguments); /* cut: still a sentence's start */
         va_end(arguments);
 
-        return sd_bus_error_set(error, fault_code_to_error_name(code), message);
+        _cleanup_(freep) char *clean = text_for_bus(message);
+        return sd_bus_error_set(error, fault_code_to_error_name(code), clean);
 }

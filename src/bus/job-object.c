@@ -15,6 +15,7 @@
 #include "basic/log.h"
 #include "basic/memory.h"
 #include "basic/text.h"
+#include "bus/append.h"
 #include "bus/environment-object.h"
 #include "bus/fault-reply.h"
 #include "bus/job-object.h"
@@ -162,6 +163,7 @@ void job_book_ended(JobBook *book, Job *job) {
         const Fault *fault = job_get_fault(job);
         char path[JOB_PATH_SIZE];
         bool has_failed = streq(job_get_result(job), "failed");
+        _cleanup_(freep) char *message = text_for_bus(fault ? fault->message : NULL);
 
         if (!entry)
                 return;
@@ -176,7 +178,7 @@ void job_book_ended(JobBook *book, Job *job) {
                                         job_get_result(job),
                                         has_failed && fault ? fault_code_to_error_name(fault->code)
                                                             : "",
-                                        fault && fault->message ? fault->message : "",
+                                        message ?: "",
                         });
         if (!entry->is_wanted || entry_keep(entry) < 0)
                 book_remove(book, entry);
@@ -346,11 +348,15 @@ static int reply_with_result(sd_bus_message *message, const Job *job) {
                 return r;
         r = sd_bus_message_append(
                         reply,
-                        "ssss",
+                        "ss",
                         job_get_result(job),
-                        fault_is_set(fault) ? fault_code_to_error_name(fault->code) : "",
-                        fault && fault->message ? fault->message : "",
-                        fault && fault->hint ? fault->hint : "");
+                        fault_is_set(fault) ? fault_code_to_error_name(fault->code) : "");
+        if (r < 0)
+                return r;
+        r = append_text(reply, fault ? fault->message : NULL);
+        if (r < 0)
+                return r;
+        r = append_text(reply, fault ? fault->hint : NULL);
         if (r < 0)
                 return r;
         r = append_files(reply, job);
@@ -359,7 +365,7 @@ static int reply_with_result(sd_bus_message *message, const Job *job) {
         r = append_changes(reply, job);
         if (r < 0)
                 return r;
-        r = sd_bus_message_append_strv(reply, (char **) job_get_warnings(job));
+        r = append_texts(reply, job_get_warnings(job));
         if (r < 0)
                 return r;
         return sd_bus_send(NULL, reply, NULL);
@@ -435,7 +441,6 @@ static int property_get_exit_status(
                         reply, "i", (int32_t) job_get_exit_status(job_object_at(userdata, path)));
 }
 
-/* A program may write what it likes; a D-Bus string is UTF-8. */
 static int property_get_output(
                 sd_bus *bus,
                 const char *path,
@@ -444,17 +449,7 @@ static int property_get_output(
                 sd_bus_message *reply,
                 void *userdata,
                 sd_bus_error *error) {
-        const char *output = job_get_output(job_object_at(userdata, path));
-        _cleanup_(freep) char *clean = strdup(output ?: "");
-        size_t start = 0, offset;
-
-        if (!clean)
-                return -ENOMEM;
-        while (utf8_check(clean + start, strlen(clean + start), &offset) < 0) {
-                start += offset;
-                clean[start] = '?';
-        }
-        return sd_bus_message_append(reply, "s", clean);
+        return append_text(reply, job_get_output(job_object_at(userdata, path)));
 }
 
 static int property_get_text(
@@ -478,7 +473,7 @@ static int property_get_text(
                 text = job_get_subject(job);
         else
                 text = job_get_result(job);
-        return sd_bus_message_append(reply, "s", text ?: "");
+        return append_text(reply, text);
 }
 
 #define CALL     SD_BUS_VTABLE_UNPRIVILEGED /* the access table decides, not sd-bus */

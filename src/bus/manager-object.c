@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "basic/file.h"
+#include "bus/append.h"
 #include "bus/environment-object.h"
 #include "bus/fault-reply.h"
 #include "bus/job-object.h"
@@ -124,15 +125,18 @@ static int method_find_project(sd_bus_message *message, void *userdata, sd_bus_e
 
 static int append_environment(sd_bus_message *reply, const Environment *environment) {
         const EnvironmentRecord *record = environment_get_record(environment);
+        _cleanup_(freep) char *project_path = text_for_bus(record->project_path);
         char path[ENVIRONMENT_PATH_SIZE];
 
+        if (!project_path)
+                return -ENOMEM;
         return sd_bus_message_append(
                         reply,
                         "(osssuu)",
                         environment_object_path(record->id, path),
                         record->id,
                         record->name,
-                        record->project_path,
+                        project_path,
                         environment_get_generation_number(environment),
                         (uint32_t) environment_count_runs(environment));
 }
@@ -238,16 +242,16 @@ static int method_collect(sd_bus_message *message, void *userdata, sd_bus_error 
         return service_start_job(service, message, NULL, goal, error);
 }
 
-#define PROPERTY(name, value)                                    \
-        static int property_get_##name(                          \
-                        sd_bus *bus,                             \
-                        const char *path,                        \
-                        const char *interface,                   \
-                        const char *property,                    \
-                        sd_bus_message *reply,                   \
-                        void *userdata,                          \
-                        sd_bus_error *error) {                   \
-                return sd_bus_message_append(reply, "s", value); \
+#define PROPERTY(name, value)                     \
+        static int property_get_##name(           \
+                        sd_bus *bus,              \
+                        const char *path,         \
+                        const char *interface,    \
+                        const char *property,     \
+                        sd_bus_message *reply,    \
+                        void *userdata,           \
+                        sd_bus_error *error) {    \
+                return append_text(reply, value); \
         }
 
 PROPERTY(version, BLAST_VERSION)

@@ -214,7 +214,10 @@ static int on_filter(sd_bus_message *message, void *userdata, sd_bus_error *erro
         const char *path = sd_bus_message_get_path(message);
         int r;
 
-        if (sd_bus_message_is_method_call(message, NULL, NULL) <= 0 || !interface)
+        if (sd_bus_message_is_method_call(message, NULL, NULL) <= 0)
+                return 0;
+        service_tell_activity(service);
+        if (!interface)
                 return 0;
         bool is_reading = streq(interface, BUS_PROPERTIES) &&
                         (string_after(path, BUS_ENVIRONMENT_PATH "/") ||
