@@ -103,12 +103,30 @@ int index_page_new_empty(const char *name, const char *url, IndexPage **ret) {
         return 0;
 }
 
-/* Texts here are parts of terminated names, so that looking one character too far is allowed. */
-static bool text_consists_of(Text text, const char *allowed) {
-        return text.length > 0 && strspn(text.data, allowed) >= text.length;
+/* The characters of file names, by kind: pages name thousands of files, and strspn() is slow on sets. */
+enum {
+        CHARACTER_WORD = 1 << 0, /* letters, digits, '.', '_' */
+        CHARACTER_VERSION = 1 << 1,
+        CHARACTER_FILE = 1 << 2,
+};
+
+static uint8_t character_kind(unsigned char c) {
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                        c == '.' || c == '_';
+
+        if (is_word)
+                return CHARACTER_WORD | CHARACTER_VERSION | CHARACTER_FILE;
+        if (c == '+' || c == '!')
+                return CHARACTER_VERSION | CHARACTER_FILE;
+        return c == '-' ? CHARACTER_FILE : 0;
 }
 
-#define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+static bool text_consists_of(Text text, uint8_t kind) {
+        for (size_t i = 0; i < text.length; i++)
+                if (!(character_kind((unsigned char) text.data[i]) & kind))
+                        return false;
+        return text.length > 0;
+}
 
 /* "name-version(-build)?-python-abi-platform", PEP 427. */
 static int wheel_name_parse(Text stem, const char *name, Text *ret_version, Text *ret_tags) {
@@ -121,7 +139,7 @@ static int wheel_name_parse(Text stem, const char *name, Text *ret_version, Text
                 return -EINVAL;
         if (!index_name_matches(parts[0], name))
                 return -ENXIO;
-        if (!text_consists_of(parts[1], LETTERS_AND_DIGITS "._+!"))
+        if (!text_consists_of(parts[1], CHARACTER_VERSION))
                 return -EINVAL;
         if (n_parts == 6 &&
             (parts[2].length == 0 || parts[2].data[0] < '0' || parts[2].data[0] > '9'))
@@ -131,7 +149,7 @@ static int wheel_name_parse(Text stem, const char *name, Text *ret_version, Text
                 .length = (size_t) (stem.data + stem.length - parts[n_parts - 3].data),
         };
         for (size_t i = n_parts - 3; i < n_parts; i++)
-                if (!text_consists_of(parts[i], LETTERS_AND_DIGITS "._"))
+                if (!text_consists_of(parts[i], CHARACTER_WORD))
                         return -EINVAL;
         *ret_version = parts[1];
         *ret_tags = tags;
@@ -149,7 +167,7 @@ static int source_name_parse(Text stem, const char *name, Text *ret_version) {
                                 (version.data[0] == 'v' || version.data[0] == 'V');
                 if (version.data[n_v] < '0' || version.data[n_v] > '9')
                         continue;
-                if (!text_consists_of(version, LETTERS_AND_DIGITS "._+!-"))
+                if (!text_consists_of(version, CHARACTER_FILE))
                         return -EINVAL;
                 *ret_version = version;
                 return 0;
@@ -170,7 +188,7 @@ int index_filename_parse(
 
         /* One path component: no slash, no dot in front, nothing that a terminal or shell minds. */
         if (length > INDEX_FILENAME_MAX || filename[0] == '.' ||
-            !text_consists_of(text, LETTERS_AND_DIGITS "._+!-"))
+            !text_consists_of(text, CHARACTER_FILE))
                 return -EINVAL;
         if (text_ends_with(text, ".whl")) {
                 text.length -= strlen(".whl");
