@@ -493,8 +493,13 @@ int cache_find_page(Cache *cache, const char *index_url, const char *name, Cache
         if (r < 0)
                 return r;
         r = page_unpack(data, size, &cached, &body, &body_size);
+        if (r >= 0) {
+                /* The copy out of the file becomes the page's own. */
+                memmove(data, body, body_size);
+                r = index_page_decode_consume(data, body_size, &cached.page);
+        }
         if (r >= 0)
-                r = index_page_decode(body, body_size, &cached.page);
+                TAKE_PTR(data);
         if (r == -ENOMEM)
                 return r;
         /* Written by another version, or damaged: as if it were not there. */

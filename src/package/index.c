@@ -28,7 +28,7 @@
 
 enum {
         INDEX_MAGIC = 0x58494c42, /* "BLIX" */
-        INDEX_VERSION = 1,
+        INDEX_VERSION = 2,
 };
 
 /* Flags of one file in the packet. */
@@ -341,12 +341,12 @@ static void packet_put_file(PacketWriter *writer, const IndexFile *file) {
                         (file->modified_usec ? FILE_IS_LOCAL : 0);
 
         packet_put_u32(writer, flags);
-        packet_put_string(writer, file->filename);
-        /* The beginning alone; the decoder joins the two. */
-        packet_put_bytes(
-                        writer,
-                        file->url,
-                        strlen(file->url) - (ends_in_name ? strlen(file->filename) : 0));
+        /* One text for both where one ends in the other, so that the decoder need not copy. */
+        packet_put_string(writer, file->url);
+        if (ends_in_name)
+                packet_put_u32(writer, (uint32_t) strlen(file->filename));
+        else
+                packet_put_string(writer, file->filename);
         packet_put_u64(writer, file->size_bytes);
         packet_put_u64(writer, (uint64_t) file->upload_usec);
         if (file->has_digest)
@@ -391,33 +391,30 @@ static const char *packet_get_required(PacketReader *reader) {
         return text ?: "";
 }
 
-/* Joins the two parts of a URL. NULL when memory is out. */
-static const char *url_join(Arena *arena, const void *start, size_t n_start, const char *name) {
-        size_t n_name = strlen(name);
-        char *url = arena_allocate(arena, n_start + n_name + 1);
+/* The end of @url that is the name of the file. */
+static const char *packet_get_name(PacketReader *reader, const char *url, size_t n_url) {
+        uint32_t n_name = packet_get_u32(reader);
 
-        if (!url)
-                return NULL;
-        if (n_start > 0)
-                memcpy(url, start, n_start);
-        memcpy(url + n_start, name, n_name);
-        return url;
+        if (n_name > n_url)
+                packet_reader_fail(reader, -EBADMSG);
+        return reader->error < 0 ? "" : url + n_url - n_name;
 }
 
 static int packet_get_file(PacketReader *reader, IndexPage *page, IndexFile *ret) {
         uint32_t flags = packet_get_u32(reader);
-        size_t n_url = 0;
         int r;
 
         if (flags & ~(uint32_t) _FILE_FLAGS_ALL)
                 return -EBADMSG;
         IndexFile file = {
-                .filename = packet_get_required(reader),
+                .url = packet_get_required(reader),
                 .has_digest = flags & FILE_HAS_DIGEST,
                 .has_metadata = flags & FILE_HAS_METADATA,
                 .has_metadata_digest = flags & FILE_HAS_METADATA_DIGEST,
         };
-        const void *url = packet_get_bytes(reader, &n_url);
+        size_t n_url = strlen(file.url);
+        file.filename = flags & FILE_URL_ENDS_IN_NAME ? packet_get_name(reader, file.url, n_url)
+                                                      : packet_get_required(reader);
         file.size_bytes = packet_get_u64(reader);
         file.upload_usec = (int64_t) packet_get_u64(reader);
         if (file.has_digest)
@@ -432,18 +429,11 @@ static int packet_get_file(PacketReader *reader, IndexPage *page, IndexFile *ret
                 file.modified_usec = packet_get_u64(reader);
         if (reader->error < 0)
                 return reader->error;
-        if (n_url > INDEX_URL_MAX || (n_url > 0 && memchr(url, '\0', n_url)))
+        if (n_url > INDEX_URL_MAX)
                 return -EBADMSG;
         r = index_filename_parse(file.filename, page->name, &file.kind, &file.version, &file.tags);
         if (r < 0)
                 return -EBADMSG;
-        file.url =
-                        url_join(index_page_arena(page),
-                                 url,
-                                 n_url,
-                                 flags & FILE_URL_ENDS_IN_NAME ? file.filename : "");
-        if (!file.url)
-                return -ENOMEM;
         *ret = file;
         return 0;
 }
@@ -494,6 +484,9 @@ int index_page_decode_consume(void *data, size_t size_bytes, IndexPage **ret) {
         r = packet_reader_init(&reader, data, size_bytes, INDEX_MAGIC, INDEX_VERSION, &version);
         if (r < 0)
                 return r;
+        /* An older form is fetched anew, not read. */
+        if (version != INDEX_VERSION)
+                return -EPROTONOSUPPORT;
         r = index_page_new(&page);
         if (r < 0)
                 return r;
