@@ -34,6 +34,7 @@
 #include "client/session.h"
 #include "client/terminal.h"
 #include "environment/control.h"
+#include "environment/environ.h"
 
 typedef struct Session {
         Client *client;
@@ -263,27 +264,42 @@ static int watch_signals(Session *session) {
         return 0;
 }
 
-static int append_environ(sd_bus_message *message, char *const *extra) {
+/* D-Bus carries UTF-8 only; what is not is left out. */
+static int append_variable(sd_bus_message *message, const char *variable) {
+        const char *equals = strchr(variable, '=');
+
+        if (!equals || utf8_check(variable, strlen(variable), NULL) < 0)
+                return 0;
+        _cleanup_(freep) char *name =
+                        text_to_string((Text){ variable, (size_t) (equals - variable) });
+        if (!name)
+                return -ENOMEM;
+        return sd_bus_message_append(message, "{ss}", name, equals + 1);
+}
+
+static bool is_given(char *const *variables, const char *variable) {
+        size_t length = strcspn(variable, "=");
+
+        FOREACH_TEXT(item, variables)
+                if (strncmp(item, variable, length + 1) == 0)
+                        return true;
+        return false;
+}
+
+/* What --env says, and of our own environment what may be inherited. */
+static int append_environ(sd_bus_message *message, char *const *given) {
         extern char **environ;
-        char *const *const lists[] = { environ, extra };
         int r;
 
         r = sd_bus_message_open_container(message, 'a', "{ss}");
+        FOREACH_TEXT(variable, given)
+                if (r >= 0)
+                        r = append_variable(message, variable);
+        FOREACH_TEXT(variable, environ)
+                if (r >= 0 && environ_may_pass(variable) && !is_given(given, variable))
+                        r = append_variable(message, variable);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
-                FOREACH_TEXT(item, lists[i]) {
-                        const char *equals = strchr(item, '=');
-                        if (!equals || utf8_check(item, strlen(item), NULL) < 0)
-                                continue; /* D-Bus carries UTF-8 only */
-                        _cleanup_(freep) char *name =
-                                        text_to_string((Text){ item, (size_t) (equals - item) });
-                        if (!name)
-                                return -ENOMEM;
-                        r = sd_bus_message_append(message, "{ss}", name, equals + 1);
-                        if (r < 0)
-                                return r;
-                }
         return sd_bus_message_close_container(message);
 }
 

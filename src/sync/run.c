@@ -297,7 +297,7 @@ fill_spec(const Run *run,
                 .generation = environment->number,
                 .argv = request->argv,
                 .directory = request->directory,
-                .environ = request->environ,
+                .variables = request->environ,
                 .home = secure_getenv("HOME") ?: "/",
                 /* Nobody may have made the link: without a client there is none. */
                 .prefix = environment_is_linked(environment) ? environment->prefix :
