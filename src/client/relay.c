@@ -164,20 +164,27 @@ void relay_pause(Relay *relay, bool is_paused) {
         update(relay);
 }
 
+/* Returns false when nothing more can come or go. */
+static bool wait_for(int fd, short events, int timeout_msec) {
+        struct pollfd ready = { .fd = fd, .events = events };
+        int r;
+
+        do
+                r = poll(&ready, 1, timeout_msec);
+        while (r < 0 && errno == EINTR);
+        return r > 0 && ready.revents & (events | POLLHUP);
+}
+
 void relay_drain(Relay *relay) {
-        if (!relay)
+        if (!relay || relay->has_ended)
                 return;
-        relay->done = NULL; /* the caller is finishing already */
         while (!relay->has_ended) {
                 if (relay->begin < relay->end) {
-                        if (empty(relay) <= 0 && relay->has_ended)
-                                return;
-                        continue;
-                }
-                struct pollfd ready = { .fd = relay->from, .events = POLLIN };
-                if (poll(&ready, 1, 0) <= 0 || !(ready.revents & (POLLIN | POLLHUP)))
-                        return;
-                if (fill(relay) <= 0 && errno == EINTR)
-                        continue;
+                        if (empty(relay) == 0 && !relay->has_ended &&
+                            !wait_for(relay->to, POLLOUT, -1))
+                                break;
+                } else if (!wait_for(relay->from, POLLIN, 0) || fill(relay) == 0)
+                        break;
         }
+        update(relay);
 }

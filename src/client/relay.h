@@ -19,7 +19,8 @@ relay_new(sd_event *event, int from, int to, RelayDone done, void *userdata, Rel
 Relay *relay_free(Relay *relay);
 /* Stops and starts reading, as when the program is stopped. */
 void relay_pause(Relay *relay, bool is_paused);
-/* Moves what can be moved without waiting: called when the program has ended. */
+/* Moves everything that is there now, waiting for the target only: called when the program has ended or
+ * was stopped. */
 void relay_drain(Relay *relay);
 
 DEFINE_CLEANUP(Relay, relay_free)

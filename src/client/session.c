@@ -12,7 +12,10 @@
  *   monitor says STOPPED  → restore the terminal, stop ourselves; after SIGCONT: raw again, CONTINUE
  *   monitor says EXITED   → relay what is left, leave with the status
  *   SIGWINCH              → copy the size to the master
- *   SIGINT … SIGUSR2      → SIGNAL to the monitor (SIGTSTP: then we stop, too)
+ *   SIGINT … SIGTSTP      → SIGNAL to the monitor; that we stop, too, waits for its STOPPED
+ *
+ * In the background of the user's shell we neither read the terminal nor change its modes: the kernel
+ * would stop us. A shell says nothing to a running job that it brings back, so a timer looks.
  *
  * The connection to the daemon is not needed while the program runs: it may restart meanwhile.
  */
@@ -45,14 +48,19 @@ typedef struct Session {
         int theirs[3];   /* what the program gets as 0, 1, 2 */
         bool is_ours[3]; /* theirs[i] is a descriptor we made */
         bool wants_terminal;
-        Relay *inward;     /* terminal → program */
-        Relay *outward[3]; /* program → terminal; [0] is the master's */
+        Relay *inward;         /* terminal → program */
+        Relay *outward[3];     /* program → terminal; [0] is the master's */
+        sd_event_source *look; /* while we are in the background */
         sd_event_source *sources[16];
         size_t n_sources;
         int status;
 } Session;
 
-static const int passed_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
+enum {
+        LOOK_INTERVAL_USEC = 250 * 1000
+};
+
+static const int passed_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP };
 
 static void session_init(Session *session, Client *client) {
         *session = (Session){ .client = client, .control = -EBADF, .master = -EBADF };
@@ -61,7 +69,7 @@ static void session_init(Session *session, Client *client) {
                 session->theirs[i] = i;
         }
         session->wants_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-        terminal_init(&session->terminal, session->wants_terminal ? STDIN_FILENO : -EBADF);
+        terminal_init(&session->terminal, isatty(STDIN_FILENO) ? STDIN_FILENO : -EBADF);
 }
 
 static void close_theirs(Session *session) {
@@ -77,6 +85,7 @@ static void session_done(Session *session) {
         (void) relay_free(session->inward);
         for (int i = 0; i < 3; i++)
                 (void) relay_free(session->outward[i]);
+        (void) sd_event_source_disable_unref(session->look);
         for (size_t i = 0; i < session->n_sources; i++)
                 (void) sd_event_source_disable_unref(session->sources[i]);
         close_theirs(session);
@@ -117,17 +126,63 @@ static void on_input_ended(Relay *relay, void *userdata) {
                 session->ours[STDIN_FILENO] = fd_close(session->ours[STDIN_FILENO]);
 }
 
+static int take_terminal(Session *session);
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
+        return take_terminal(userdata);
+}
+
+static int look_later(Session *session) {
+        int r;
+
+        if (!session->look)
+                return sd_event_add_time_relative(
+                                session->client->event,
+                                &session->look,
+                                CLOCK_MONOTONIC,
+                                LOOK_INTERVAL_USEC,
+                                0,
+                                on_look,
+                                session);
+        r = sd_event_source_set_time_relative(session->look, LOOK_INTERVAL_USEC);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(session->look, SD_EVENT_ONESHOT);
+}
+
+/* Reads the terminal, raw if the program has one of its own, as soon as we are in the foreground. */
+static int take_terminal(Session *session) {
+        int r;
+
+        if (!terminal_is_foreground(&session->terminal)) {
+                relay_pause(session->inward, true);
+                return look_later(session);
+        }
+        if (session->master >= 0) {
+                r = terminal_set_raw(&session->terminal);
+                if (r < 0)
+                        return r;
+                terminal_copy_size(&session->terminal, session->master);
+        }
+        relay_pause(session->inward, false);
+        return 0;
+}
+
 static int start_relays(Session *session) {
         sd_event *event = session->client->event;
         int r = 0;
 
-        if (session->ours[STDIN_FILENO] >= 0)
+        if (session->ours[STDIN_FILENO] >= 0) {
                 r = relay_new(event,
                               STDIN_FILENO,
                               session->ours[STDIN_FILENO],
                               on_input_ended,
                               session,
                               &session->inward);
+                if (r < 0)
+                        return r;
+                r = take_terminal(session);
+        }
         for (int i = STDOUT_FILENO; i <= STDERR_FILENO && r >= 0; i++)
                 if (session->ours[i] >= 0)
                         r = relay_new(event, session->ours[i], i, NULL, NULL, &session->outward[i]);
@@ -138,16 +193,38 @@ static int on_terminal(Session *session, int master) {
         sd_event *event = session->client->event;
         int r;
 
-        (void) fd_close(session->master);
+        if (session->master >= 0) {
+                (void) fd_close(master);
+                return -EPROTO; /* one terminal per run */
+        }
         session->master = master;
         terminal_copy_size(&session->terminal, master);
-        r = terminal_set_raw(&session->terminal);
-        if (r < 0)
-                return r;
         r = relay_new(event, STDIN_FILENO, master, NULL, NULL, &session->inward);
         if (r < 0)
                 return r;
-        return relay_new(event, master, STDOUT_FILENO, NULL, NULL, &session->outward[0]);
+        r = relay_new(event, master, STDOUT_FILENO, NULL, NULL, &session->outward[0]);
+        if (r < 0)
+                return r;
+        return take_terminal(session);
+}
+
+static int go_on(Session *session) {
+        const ControlMessage message = { .kind = CONTROL_CONTINUE };
+        int r = take_terminal(session);
+
+        return r < 0 ? r : control_send(session->control, &message, -EBADF);
+}
+
+/* Stops our whole group as the terminal would, until SIGCONT. The kernel does not do it where no shell
+ * could continue us (an orphaned group): then this returns at once. */
+static void stop_group(void) {
+        sigset_t stop, before;
+
+        sigemptyset(&stop);
+        sigaddset(&stop, SIGTSTP);
+        (void) kill(0, SIGTSTP);
+        (void) sigprocmask(SIG_UNBLOCK, &stop, &before);
+        (void) sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 /* The program was stopped: stop with it, so that the user's shell takes over. */
@@ -156,22 +233,8 @@ static int stop_ourselves(Session *session) {
         for (int i = 0; i < 3; i++)
                 relay_drain(session->outward[i]);
         terminal_restore(&session->terminal);
-        (void) kill(0, SIGSTOP); /* our whole group, as a terminal would */
-        return 0;
-}
-
-static int go_on(Session *session) {
-        const ControlMessage message = { .kind = CONTROL_CONTINUE };
-        int r;
-
-        if (session->master >= 0) {
-                r = terminal_set_raw(&session->terminal);
-                if (r < 0)
-                        return r;
-                terminal_copy_size(&session->terminal, session->master);
-        }
-        relay_pause(session->inward, false);
-        return control_send(session->control, &message, -EBADF);
+        stop_group();
+        return go_on(session);
 }
 
 static int leave(Session *session, int status) {
@@ -233,17 +296,16 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
         if (signal == SIGCONT)
                 return go_on(session);
         (void) control_send_signal(session->control, signal); /* it is gone: EXITED comes */
-        if (signal == SIGTSTP)
-                return stop_ourselves(session);
         return 0;
 }
 
 static int watch_signals(Session *session) {
-        static const int own[] = { SIGWINCH, SIGCONT, SIGTSTP };
+        static const int own[] = { SIGWINCH, SIGCONT };
         sd_event *event = session->client->event;
         sigset_t set;
         int r;
 
+        (void) signal(SIGPIPE, SIG_IGN); /* a relay sees EPIPE */
         sigemptyset(&set);
         for (size_t i = 0; i < ELEMENTSOF(passed_signals) + ELEMENTSOF(own); i++) {
                 int signal = i < ELEMENTSOF(passed_signals) ? passed_signals[i]

@@ -17,6 +17,13 @@ void terminal_init(Terminal *terminal, int fd) {
         *terminal = (Terminal){ .fd = fd };
 }
 
+bool terminal_is_foreground(const Terminal *terminal) {
+        pid_t foreground = terminal->fd >= 0 ? tcgetpgrp(terminal->fd) : -1;
+
+        return foreground < 0 ||
+                        foreground == getpgrp(); /* negative: not our controlling terminal */
+}
+
 int terminal_set_raw(Terminal *terminal) {
         static bool is_registered;
         struct termios raw;

@@ -14,6 +14,8 @@ typedef struct Terminal {
 } Terminal;
 
 void terminal_init(Terminal *terminal, int fd);
+/* False when the shell gave the terminal to somebody else: reading would stop us. */
+bool terminal_is_foreground(const Terminal *terminal);
 _must_use_ int terminal_set_raw(Terminal *terminal);
 /* Harmless when not raw; also registered for abnormal exits. */
 void terminal_restore(Terminal *terminal);
