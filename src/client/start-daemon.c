@@ -5,7 +5,7 @@
  *     connect(<runtime>/bus) ── works ──▶ done
  *         │ refused or absent
  *         ▼
- *     spawn blastd --embedded --ready-fd=3, read one line ──▶ connect again
+ *     spawn blastd --embedded --ready-fd=3, read "ready" or "failed SENTENCE" ──▶ connect again
  *
  * Two clients may do this at once: both daemons try for the lock, the loser reports that it is ready
  * (somebody listens) and leaves. The socket is reached through a descriptor of its directory because
@@ -85,9 +85,10 @@ static const char *daemon_path(void) {
         return BLAST_LIBEXEC_DIR "/blastd";
 }
 
-static int wait_until_ready(int fd) {
+/* Reads the one line that the daemon says when it listens, or when it failed. */
+static int wait_until_ready(int fd, Fault *fault) {
         struct pollfd event = { .fd = fd, .events = POLLIN };
-        char line[64];
+        char line[1024] = {};
         int r;
 
         do
@@ -96,9 +97,33 @@ static int wait_until_ready(int fd) {
         if (r < 0)
                 return -errno;
         if (r == 0)
-                return -ETIMEDOUT;
-        ssize_t n = read(fd, line, sizeof(line));
-        return n > 0 ? 0 : -EPIPE; /* closed without a word: it failed, and said why on stderr */
+                return fault_set(
+                                fault,
+                                -ETIMEDOUT,
+                                FAULT_NO_SERVICE,
+                                NULL,
+                                "The daemon was started but is not ready after %d s.",
+                                READY_TIMEOUT_MSEC / 1000);
+
+        ssize_t n = read(fd, line, sizeof(line) - 1);
+        Text said = text_strip((Text){ line, n > 0 ? (size_t) n : 0 });
+        if (text_equals_string(said, "ready"))
+                return 0;
+        if (text_starts_with(said, "failed "))
+                return fault_set(
+                                fault,
+                                -ESRCH,
+                                FAULT_NO_SERVICE,
+                                NULL,
+                                "%.*s",
+                                (int) (said.length - strlen("failed ")),
+                                said.data + strlen("failed "));
+        return fault_set(
+                        fault,
+                        -EPIPE,
+                        FAULT_NO_SERVICE,
+                        NULL,
+                        "The daemon was started but ended before it was ready.");
 }
 
 static int daemon_start(Fault *fault) {
@@ -136,16 +161,7 @@ static int daemon_start(Fault *fault) {
         (void) fd_close(child.pidfd); /* it outlives us; init reaps it */
         write_end = fd_close(write_end);
 
-        r = wait_until_ready(ready);
-        if (r < 0)
-                return fault_set(
-                                fault,
-                                r,
-                                FAULT_NO_SERVICE,
-                                spec.path,
-                                "The daemon was started but did not come up (%s).",
-                                r == -ETIMEDOUT ? "timed out" : "it ended");
-        return 0;
+        return wait_until_ready(ready, fault);
 }
 
 int daemon_connect(Fault *fault) {

@@ -14,6 +14,7 @@
  * daemon finds them by their records.
  */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -251,6 +252,25 @@ static int daemon_start(Daemon *daemon, Fault *fault) {
         return 0;
 }
 
+/* Without it the daemon is well, but mute. */
+static void daemon_open_log(Daemon *daemon) {
+        enum {
+                LOG_SIZE_MAX = 1024 * 1024
+        };
+        struct stat status;
+        _cleanup_close_ int fd =
+                        openat(daemon->directories.runtime.fd,
+                               "log",
+                               O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+                               0600);
+
+        if (fd >= 0 && fstat(fd, &status) >= 0 && status.st_size > LOG_SIZE_MAX)
+                (void) ftruncate(fd, 0); /* it only grows more */
+        if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+                log_warning("Cannot open '%s/log': %m, continuing.",
+                            daemon->directories.runtime.path);
+}
+
 static int daemon_live(Daemon *daemon, Fault *fault) {
         int r;
 
@@ -273,6 +293,8 @@ static int daemon_live(Daemon *daemon, Fault *fault) {
                 daemon_tell_starter(daemon, "ready", NULL);
                 return 0;
         }
+        if (daemon->settings.writes_log)
+                daemon_open_log(daemon);
         r = daemon_start(daemon, fault);
         if (r < 0)
                 return r;

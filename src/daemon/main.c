@@ -144,6 +144,9 @@ static int parse_arguments(int argc, char *argv[]) {
         }
         if ((arg_settings.mode == DAEMON_BUS || arg_console) && !arg_idle_given)
                 arg_settings.idle_usec = USEC_INFINITY;
+        /* Started by a client: its terminal is not ours, and whoever reads its stderr waits for the end. */
+        arg_settings.writes_log = arg_settings.mode == DAEMON_EMBEDDED &&
+                        arg_settings.ready_fd >= 0 && !arg_console;
         return 1;
 }
 
@@ -158,6 +161,7 @@ int main(int argc, char *argv[]) {
         r = daemon_run(&arg_settings, &fault);
         if (r >= 0)
                 return EXIT_SUCCESS;
-        log_error("%s", fault.message ?: strerror(-r));
+        if (arg_settings.ready_fd < 0) /* else the starter was told */
+                log_error("%s", fault.message ?: strerror(-r));
         return EXIT_FAILURE;
 }
