@@ -5,8 +5,8 @@
  *     COMPILING ─▶ COPYING ─▶ SHOWING ─▶ (gone; the copy is complete)
  *         └───────────┴──────────┴────▶ (gone; the copy has failed)
  *
- * COMPILING  one helper sandbox at a time runs compile.py on a tree that lacks bytecode for the generation's
- *            interpreter; its output is a tree of its own [11]. A tree that cannot be compiled goes without.
+ * COMPILING  one helper sandbox at a time runs compile.py on trees that lack bytecode for the generation's
+ *            interpreter; what comes out are trees of their own [11]. Trees that cannot be compiled go without.
  * COPYING    blast-unpack materialises all trees and bytecode in .lib-<random>/ of the generation, which
  *            nobody looks into.
  * SHOWING    blast-stage adds what was carried in the upper, flushes, and renames it to lib/.
@@ -53,21 +53,6 @@ Background *background_free(Background *background) {
         return NULL;
 }
 DEFINE_CLEANUP(Background, background_free)
-
-int background_bytecode_name(
-                const GenerationRecord *record,
-                const Digest *tree,
-                char *ret_name,
-                size_t size) {
-        Digest interpreter;
-        int r;
-
-        assert(size >= STORE_NAME_SIZE);
-
-        r = digest_of_bytes(
-                        record->python_signature, strlen(record->python_signature), &interpreter);
-        return r < 0 ? r : store_bytecode_name(tree, record->python_tag, &interpreter, ret_name);
-}
 
 /* The last thing it does: it is gone after. */
 static void end(Background *background, VenvState state, const char *reason) {
@@ -194,7 +179,7 @@ static int fill_items(const Background *background, MaterialiseRequest *request)
                                            digest_to_hex(&record->trees[i], hex)));
                 if (r < 0)
                         return r;
-                r = background_bytecode_name(record, &record->trees[i], name, sizeof(name));
+                r = compile_bytecode_name(record, &record->trees[i], name, sizeof(name));
                 if (r < 0)
                         return r;
                 if (!store_has(store, STORE_BYTECODE, name))
@@ -255,42 +240,39 @@ static void on_compiled(const Fault *fault, void *userdata) {
         Background *background = userdata;
 
         if (fault)
-                log_debug("A tree goes without bytecode: %s", fault->message);
+                log_debug("Trees go without bytecode: %s", fault->message);
         fail_point_reach("bytecode-published", false);
         background->compile = compile_free(background->compile);
         go_on(background);
 }
 
-/* Starts the compiler for the next tree that lacks bytecode. Returns 0 if there is none. */
+/* Starts the compiler for the next trees that lack bytecode. Returns 0 if there are none. */
 static int compile_next(Background *background) {
         const GenerationRecord *record = &background->environment->generation;
-        Fault ignored = {};
+        _cleanup_fault_ Fault fault = {};
+        CompileOrder order = {
+                .record = record,
+                .on_done = on_compiled,
+                .userdata = background,
+        };
         int r;
 
-        while (background->next_tree < record->n_trees) {
+        while (background->next_tree < record->n_trees && order.n_trees < COMPILE_TREES_MAX) {
                 const Digest *tree = &record->trees[background->next_tree++];
                 char name[STORE_NAME_SIZE];
 
-                r = background_bytecode_name(record, tree, name, sizeof(name));
-                if (r < 0 || store_has(background->coordinator->store, STORE_BYTECODE, name))
-                        continue;
-                const CompileOrder order = {
-                        .tree = tree,
-                        .name = name,
-                        .python_path = record->python_path,
-                        .python_prefix = record->python_prefix,
-                        .on_done = on_compiled,
-                        .userdata = background,
-                };
-                r = compile_new(background->coordinator, &order, &ignored, &background->compile);
-                fault_done(&ignored);
-                if (r >= 0)
-                        return 1;
-                if (r == -ENOENT)
-                        return 0; /* there is no compiler: nothing will be compiled */
-                ignored = (Fault){};
+                r = compile_bytecode_name(record, tree, name, sizeof(name));
+                if (r >= 0 && !store_has(background->coordinator->store, STORE_BYTECODE, name))
+                        order.trees[order.n_trees++] = tree;
         }
-        return 0;
+        if (order.n_trees == 0)
+                return 0;
+        r = compile_new(background->coordinator, &order, &fault, &background->compile);
+        if (r < 0) {
+                log_debug("Bytecode cannot be made: %s", fault.message ?: strerror(-r));
+                return 0; /* the copy goes without, and the next start tries again */
+        }
+        return 1;
 }
 
 static void go_on(Background *background) {

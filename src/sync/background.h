@@ -19,10 +19,3 @@ Background *background_free(Background *background);
 _must_use_ int background_wait(Job *job, Fault *fault);
 /* Ends it if there is nothing more to wait for. */
 void background_check(Job *job);
-
-/* Name in the store of the bytecode of @tree for the generation's interpreter. */
-_must_use_ int background_bytecode_name(
-                const GenerationRecord *record,
-                const Digest *tree,
-                char *ret_name,
-                size_t size);

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-/* The bytecode of one tree for one interpreter: compiled by that interpreter in a helper sandbox, published as
- * a tree of its own. */
+/* The bytecode of some trees for one interpreter: compiled by that interpreter in one helper sandbox,
+ * flushed, published as trees of their own. */
 
 #include "basic/digest.h"
 #include "basic/fault.h"
 #include "basic/macro.h"
+#include "environment/generation.h"
 #include "sync/coordinator.h"
+
+enum {
+        COMPILE_TREES_MAX = 16 /* each needs two descriptors in the sandbox */
+};
 
 typedef struct Compile Compile;
 
-/* Strings are borrowed for the call. */
 typedef struct CompileOrder {
-        const Digest *tree;
-        const char *name; /* of the bytecode in the store */
-        const char *python_path;
-        const char *python_prefix;
+        const GenerationRecord
+                        *record; /* of the interpreter; borrowed for the call, as are the trees */
+        const Digest *trees[COMPILE_TREES_MAX];
+        size_t n_trees;
         /* Told once, not within the start. @fault is NULL after success. */
         void (*on_done)(const Fault *fault, void *userdata);
         void *userdata;
@@ -26,5 +30,12 @@ typedef struct CompileOrder {
 _must_use_ int
 compile_new(Coordinator *coordinator, const CompileOrder *order, Fault *fault, Compile **ret);
 Compile *compile_free(Compile *compile);
+
+/* Name in the store of the bytecode of @tree for the interpreter of a generation. */
+_must_use_ int compile_bytecode_name(
+                const GenerationRecord *record,
+                const Digest *tree,
+                char *ret_name,
+                size_t size);
 
 DEFINE_CLEANUP(Compile, compile_free)

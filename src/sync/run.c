@@ -25,7 +25,7 @@
 #include "environment/copy.h"
 #include "environment/privilege.h"
 #include "environment/spec.h"
-#include "sync/background.h"
+#include "sync/compile.h"
 #include "sync/coordinator-internal.h"
 #include "sync/run-internal.h"
 
@@ -223,7 +223,7 @@ static int open_layers(Environment *environment, Layers *layers, Fault *fault) {
                                             record->n_trees);
         }
         for (size_t i = 0; has_bytecode && i < record->n_trees; i++) {
-                r = background_bytecode_name(record, &record->trees[i], name, sizeof(name));
+                r = compile_bytecode_name(record, &record->trees[i], name, sizeof(name));
                 if (r >= 0)
                         r = add_layer(layers, store_get_directory(store, STORE_BYTECODE), name);
                 if (r < 0 && r != -ENOENT)

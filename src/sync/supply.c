@@ -22,6 +22,7 @@
 #include "basic/memory.h"
 #include "environment/fail-point.h"
 #include "sync/coordinator-internal.h"
+#include "sync/flush.h"
 #include "sync/supply.h"
 
 enum {
@@ -287,28 +288,7 @@ on_flushed(WorkerProcess *worker,
 }
 
 static int flush(Supply *supply, Fault *fault) {
-        const MaterialiseRequest request = { .is_flushed = true };
-        int trees_fd = store_get_directory(supply->coordinator->store, STORE_TREE);
-        int bytecode_fd = store_get_directory(supply->coordinator->store, STORE_BYTECODE);
-        _cleanup_(freep) void *data = NULL;
-        size_t size;
-        int r;
-
-        r = materialise_request_encode(&request, &data, &size);
-        if (r < 0)
-                return r;
-        const int fds[] = { trees_fd, trees_fd, bytecode_fd };
-        const WorkerOrder order = {
-                .name = "unpack",
-                .request = data,
-                .request_size = size,
-                .fds = fds,
-                .n_fds = ELEMENTSOF(fds),
-                .timeout_usec = UNPACK_TIMEOUT_USEC,
-                .on_end = on_flushed,
-                .userdata = supply,
-        };
-        return worker_process_new(supply->coordinator->event, &order, fault, &supply->flusher);
+        return flush_start(supply->coordinator, on_flushed, supply, fault, &supply->flusher);
 }
 
 /* Whether the pipeline may go on filling: a batch that is full waits for its flush. */
