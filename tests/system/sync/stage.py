@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "tests" / "fakes"))
 
 from index import Index  # noqa: E402
 
-DRIVE = Path(os.environ["BLAST_BUILD"]) / "tests" / "system" / "sync" / "sync-drive"
+DRIVE = Path(os.environ.get("BLAST_BUILD", ROOT / "build")) / "tests" / "system" / "sync" / "sync-drive"
 PYPROJECT = """\
 [project]
 name = "demo"
