@@ -30,17 +30,14 @@ static void add_impossible(Builder *builder, const Detail *detail) {
         const Candidates *candidates = distribution->candidates;
 
         if (candidates->n_items == 0)
-                builder_add_format(
-                                builder,
-                                ", but there is no package '%s' on the index",
-                                distribution->name);
+                builder_add(builder, ", a package that is on no index");
         else if (detail->requirement->url && distribution->url &&
                  !streq(detail->requirement->url, distribution->url))
-                builder_add(builder, ", but the project asks for another URL");
+                builder_add(builder, ", while the project asks for another URL");
         else
                 builder_add_format(
                                 builder,
-                                ", but there is no such version (the newest is %s)",
+                                ", a version that does not exist (the newest is %s)",
                                 candidates->versions[candidates->n_items - 1]->text);
 }
 
@@ -50,6 +47,22 @@ static void add_requirement_text(Builder *builder, const Requirement *requiremen
         /* The condition held, or it would not be here. */
         bare.marker = NULL;
         requirement_add_to(builder, &bare);
+}
+
+bool explain_is_wish(const Incompatibility *incompatibility) {
+        return incompatibility->cause == CAUSE_DEPENDENCY &&
+                        incompatibility->terms[0].package == SOLVER_ROOT;
+}
+
+void explain_add_wish(
+                const Resolver *resolver,
+                Builder *builder,
+                const Incompatibility *incompatibility) {
+        const Detail *detail = &resolver->details[incompatibility->detail];
+
+        add_requirement_text(builder, detail->requirement);
+        if (detail->origin)
+                builder_add_format(builder, " (%s)", detail->origin);
 }
 
 static void
@@ -64,9 +77,7 @@ add_dependency(const Resolver *resolver, Builder *builder, const Incompatibility
                 return;
         }
         builder_add(builder, " needs ");
-        add_requirement_text(builder, detail->requirement);
-        if (detail->origin)
-                builder_add_format(builder, " (%s)", detail->origin);
+        explain_add_wish(resolver, builder, item);
         if (item->n_terms > 1 &&
             item->terms[1].set == version_set_full(solver_sets(resolver->solver)))
                 add_impossible(builder, detail);
@@ -154,7 +165,7 @@ static void add_wheels(Builder *builder, const Candidates *candidates, const Ver
         words_add_to(builder, &systems);
         builder_add(builder, " with ");
         words_add_to(builder, &pythons);
-        builder_add(builder, ", none of which fits this machine and its Python");
+        builder_add(builder, " (none fits this machine and its Python)");
 }
 
 static void add_yanked(Builder *builder, const Candidates *candidates, const VersionSet *set) {
@@ -177,7 +188,7 @@ static void add_unusable(const Resolver *resolver, Builder *builder, const Incom
 
         explain_add_versions(resolver, builder, item->terms[0].package, set);
         if (detail->kind == DETAIL_REFUSED) {
-                builder_add_format(builder, " cannot be used because %s", detail->text);
+                builder_add_format(builder, " cannot be used (%s)", detail->text);
                 return;
         }
         switch (detail->state) {
@@ -202,7 +213,7 @@ static void add_unusable(const Resolver *resolver, Builder *builder, const Incom
         case CANDIDATE_WRONG_PYTHON:
                 builder_add_format(
                                 builder,
-                                " needs Python %s and this is Python %s",
+                                " needs Python %s (this is %s)",
                                 detail->text,
                                 resolver->input.python->text);
                 break;
@@ -210,7 +221,7 @@ static void add_unusable(const Resolver *resolver, Builder *builder, const Incom
                 add_wheels(builder, candidates, set);
                 break;
         default:
-                builder_add(builder, " exists only as source, which is not built");
+                builder_add(builder, " exists only as source, which Blast does not build");
         }
 }
 

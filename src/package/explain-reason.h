@@ -17,3 +17,10 @@ void explain_add_reason(
                 const Resolver *resolver,
                 Builder *builder,
                 const Incompatibility *incompatibility);
+/* Whether it says what the project itself asks for. */
+bool explain_is_wish(const Incompatibility *incompatibility);
+/* Appends that without its subject: "b<3 (pyproject.toml:7)". */
+void explain_add_wish(
+                const Resolver *resolver,
+                Builder *builder,
+                const Incompatibility *incompatibility);

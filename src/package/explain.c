@@ -13,7 +13,7 @@
  *     x needs y>=2   the project needs y<2 (pyproject.toml:6)
  *
  * A conflict is a tree (with shared parts) of conclusions over reasons. It is told from the leaves to
- * the root, one sentence for each conclusion: "Because A and B, C." A conclusion whose sides are both
+ * the root, one sentence for each conclusion: "Because A, and B, C." A conclusion whose sides are both
  * conclusions needs a reference to one of them, (1); one that only hands a single further reason on
  * is folded into the next: "And because D, E." Source: dart-lang/pub, doc/solver.md, "Error
  * reporting".
@@ -22,8 +22,7 @@
  * never by recursion, so that its depth is bounded by memory only; at most LINES_MAX sentences are told. */
 
 enum {
-        LINES_MAX = 60,
-        DEPTH_MAX = 2000
+        LINES_MAX = 60
 };
 
 typedef struct Telling {
@@ -134,7 +133,7 @@ tell_because(Telling *telling, const char *begin, uint32_t a, uint32_t b, uint32
         if (has_first)
                 add_statement(telling, &telling->text, a);
         if (has_first && has_second)
-                builder_add(&telling->text, " and ");
+                builder_add(&telling->text, ", and ");
         if (has_second)
                 add_statement(telling, &telling->text, b);
         tell_end(telling, number);
@@ -313,22 +312,51 @@ static void shorten(Builder *text, uint32_t n_lines) {
         *text = made;
 }
 
+/* One sentence where two reasons are all: the project's wish, and what stands against it. */
+static bool tell_plainly(Telling *telling, const Incompatibility *conflict) {
+        const Incompatibility *wish = get(telling, conflict->left);
+        const Incompatibility *other = get(telling, conflict->right);
+        size_t start = telling->text.length;
+
+        if (!explain_is_wish(wish)) {
+                const Incompatibility *swap = wish;
+
+                wish = other;
+                other = swap;
+        }
+        if (!explain_is_wish(wish) || other->cause == CAUSE_CONCLUSION)
+                return false;
+        explain_add_reason(telling->resolver, &telling->text, wish);
+        if (explain_is_wish(other)) {
+                builder_add(&telling->text, " and ");
+                explain_add_wish(telling->resolver, &telling->text, other);
+                builder_add(&telling->text, ", which exclude each other");
+        } else if (other->cause != CAUSE_ROOT) {
+                builder_add(&telling->text, ", but ");
+                explain_add_reason(telling->resolver, &telling->text, other);
+        }
+        builder_add(&telling->text, ".\n");
+        if (!telling->text.failed)
+                telling->text.data[start] = 'T';
+        return true;
+}
+
 static int tell_all(Telling *telling, uint32_t conflict) {
-        Resolver *resolver = telling->resolver;
+        const Incompatibility *item = get(telling, conflict);
         int r;
 
-        /* A single reason is a sentence by itself. */
-        if (!is_conclusion(telling, conflict)) {
+        if (item->cause != CAUSE_CONCLUSION) {
                 add_statement(telling, &telling->text, conflict);
                 builder_add(&telling->text, ".\n");
                 return 0;
         }
+        if (tell_plainly(telling, item))
+                return 0;
         r = tell(telling, conflict);
         if (r < 0)
                 return r;
         if (telling->n_lines > LINES_MAX)
                 shorten(&telling->text, telling->n_lines);
-        (void) resolver;
         return 0;
 }
 
