@@ -25,12 +25,8 @@
 #include "package/metadata.h"
 #include "package/name.h"
 #include "package/tag.h"
+#include "package/wheel-file.h"
 #include "package/wheel.h"
-
-enum {
-        HEADER_SIZE_MAX = 1024 * 1024, /* of WHEEL */
-        TAGS_MAX = 10000
-};
 
 struct Wheel {
         Arena *arena;
@@ -103,34 +99,6 @@ Wheel *wheel_free(Wheel *wheel) {
         (void) arena_free(wheel->arena);
         free(wheel);
         return NULL;
-}
-
-/* --- headers of WHEEL and METADATA ----------------------------------------------------------- */
-
-/* The next "Key: value" of the header part; false at the empty line that ends it. */
-static bool next_header(Text *rest, Text *ret_key, Text *ret_value) {
-        Text line;
-
-        while (text_cut(rest, '\n', &line)) {
-                Text value = line, key;
-
-                if (line.length > 0 && line.data[line.length - 1] == '\r')
-                        line.length--;
-                if (line.length == 0)
-                        return false;
-                value = line;
-                if (line.data[0] == ' ' || line.data[0] == '\t' || !text_cut(&value, ':', &key) ||
-                    !value.data)
-                        continue; /* a continuation of a value that does not matter here */
-                *ret_key = text_strip(key);
-                *ret_value = text_strip(value);
-                return true;
-        }
-        return false;
-}
-
-static bool key_is(Text key, const char *name) {
-        return key.length == strlen(name) && strncasecmp(key.data, name, key.length) == 0;
 }
 
 /* Reads a member of .dist-info that must be there. */
@@ -265,112 +233,15 @@ static int find_directories(Wheel *wheel, Fault *fault) {
 
 /* --- WHEEL and METADATA ----------------------------------------------------------------------- */
 
-static bool part_has(Text alternatives, const char *wanted) {
-        Text part;
-
-        while (text_cut(&alternatives, '.', &part)) {
-                if (part.length == strlen(wanted) &&
-                    strncasecmp(part.data, wanted, part.length) == 0)
-                        return true;
-        }
-        return false;
-}
-
-/* True if one of WHEEL's tags, which may hold alternatives, is this one. */
-static bool tags_have(const Text *tags, size_t n_tags, const Tag *wanted) {
-        for (size_t i = 0; i < n_tags; i++) {
-                Text rest = tags[i], python, abi;
-
-                if (text_cut(&rest, '-', &python) && text_cut(&rest, '-', &abi) && rest.data &&
-                    part_has(python, wanted->python) && part_has(abi, wanted->abi) &&
-                    part_has(rest, wanted->platform))
-                        return true;
-        }
-        return false;
-}
-
-/* The file name may not claim more than the wheel was built for. Wheels of the first years have no
- * Tag at all; they say nothing. */
-static int check_tags(Wheel *wheel, const Text *tags, size_t n_tags, Fault *fault) {
-        const TagParts *parts = &wheel->name->tags;
-
-        for (const char *const *python = parts->pythons; n_tags > 0 && *python; python++) {
-                for (const char *const *abi = parts->abis; *abi; abi++) {
-                        for (const char *const *platform = parts->platforms; *platform;
-                             platform++) {
-                                const Tag tag = { *python, *abi, *platform };
-
-                                if (!tags_have(tags, n_tags, &tag))
-                                        return refuse_text(
-                                                        wheel,
-                                                        fault,
-                                                        FAULT_WHEEL_INVALID,
-                                                        "its file name has the tag %s-%s-%s, which "
-                                                        "its WHEEL has not",
-                                                        *python,
-                                                        *abi,
-                                                        *platform);
-                        }
-                }
-        }
-        return 0;
-}
-
-typedef struct Headers {
-        Text version;
-        Text is_pure;
-        Text *tags;
-        size_t n_tags;
-        size_t n_allocated;
-} Headers;
-
-static int collect_headers(Wheel *wheel, Text rest, Headers *headers, Fault *fault) {
-        Text key, value;
-        int r;
-
-        while (next_header(&rest, &key, &value)) {
-                if (key_is(key, "Wheel-Version") && !headers->version.data)
-                        headers->version = value;
-                else if (key_is(key, "Root-Is-Purelib") && !headers->is_pure.data)
-                        headers->is_pure = value;
-                else if (key_is(key, "Tag")) {
-                        if (headers->n_tags >= TAGS_MAX)
-                                return refuse(wheel, fault, "its WHEEL has too many tags");
-                        r = ARRAY_RESERVE(headers->tags, headers->n_allocated, headers->n_tags + 1);
-                        if (r < 0)
-                                return r;
-                        headers->tags[headers->n_tags++] = value;
-                }
-        }
-        return 0;
-}
-
-static int check_headers(Wheel *wheel, const Headers *headers, Fault *fault) {
-        Text is_pure = headers->is_pure;
-
-        if (!headers->version.data)
-                return refuse(wheel, fault, "its WHEEL has no Wheel-Version");
-        if (!text_starts_with(headers->version, "1."))
-                return refuse(wheel, fault, "its Wheel-Version is not 1.x, which is all we know");
-        if (!is_pure.data || !(key_is(is_pure, "true") || key_is(is_pure, "false")))
-                return refuse(wheel, fault, "its WHEEL has no valid Root-Is-Purelib");
-        return check_tags(wheel, headers->tags, headers->n_tags, fault);
-}
-
 static int check_wheel_file(Wheel *wheel, Fault *fault) {
         _cleanup_(freep) char *data = NULL;
-        Headers headers = {};
         Text text = {};
         int r;
 
-        r = read_information(wheel, "WHEEL", HEADER_SIZE_MAX, &data, &text, fault);
+        r = read_information(wheel, "WHEEL", WHEEL_FILE_SIZE_MAX, &data, &text, fault);
         if (r < 0)
                 return r;
-        r = collect_headers(wheel, text, &headers, fault);
-        if (r >= 0)
-                r = check_headers(wheel, &headers, fault);
-        free(headers.tags);
-        return r;
+        return wheel_file_check(text, &wheel->name->tags, wheel->subject, fault);
 }
 
 static int check_metadata(Wheel *wheel, Fault *fault) {
@@ -381,8 +252,10 @@ static int check_metadata(Wheel *wheel, Fault *fault) {
         r = read_information(wheel, "METADATA", METADATA_SIZE_MAX, &data, &rest, fault);
         if (r < 0)
                 return r;
-        while (next_header(&rest, &key, &value)) {
-                Text *slot = key_is(key, "Name") ? &name : key_is(key, "Version") ? &version : NULL;
+        while (wheel_file_next_header(&rest, &key, &value)) {
+                Text *slot = wheel_file_key_is(key, "Name")         ? &name
+                                : wheel_file_key_is(key, "Version") ? &version
+                                                                    : NULL;
 
                 if (!slot)
                         continue;
