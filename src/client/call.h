@@ -31,7 +31,7 @@ typedef struct JobResult {
         char **warnings;
         char *output;
         int32_t exit_status;
-        bool is_new_generation;
+        uint64_t elapsed_usec;
 } JobResult;
 
 void job_result_done(JobResult *result);

@@ -11,17 +11,19 @@
 #include "basic/memory.h"
 #include "bus/names.h"
 #include "client/call.h"
+#include "client/progress.h"
+
+enum {
+        CLOCK_INTERVAL_USEC = 200 * 1000
+};
 
 /* What is known of the job that is followed. */
 typedef struct Follow {
         Client *client;
         char *job;   /* object path; NULL until the call was answered */
         char *ended; /* object path of the last JobRemoved seen, which may come before the answer */
-        char phase[32];
-        char subject[64];
-        uint32_t n_done, n_total;
-        uint64_t done_bytes, total_bytes;
-        uint64_t started_usec;
+        Progress progress;
+        sd_event_source *clock; /* moves the line while the service has nothing to say */
         bool has_ended;
         bool is_cancelled;
 } Follow;
@@ -34,32 +36,24 @@ static uint64_t monotonic_usec(void) {
 }
 
 static void draw_progress(Follow *follow) {
-        char done[24], total[24], rate[24];
-        uint64_t elapsed = monotonic_usec() - follow->started_usec;
         Show *show = &follow->client->show;
+        uint64_t now = monotonic_usec();
+        _cleanup_(freep) char *line = NULL;
 
-        if (follow->total_bytes > 0 && elapsed > 0) {
-                uint64_t per_second = follow->done_bytes * USEC_PER_SEC / elapsed;
-                show_progress(show,
-                              false,
-                              "%s %u/%u  %s of %s  %s/s  %s",
-                              follow->phase,
-                              follow->n_done,
-                              follow->n_total,
-                              format_bytes(follow->done_bytes, done, sizeof(done)),
-                              format_bytes(follow->total_bytes, total, sizeof(total)),
-                              format_bytes(per_second, rate, sizeof(rate)),
-                              follow->subject);
-        } else if (follow->n_total > 0)
-                show_progress(show,
-                              false,
-                              "%s %u/%u  %s",
-                              follow->phase,
-                              follow->n_done,
-                              follow->n_total,
-                              follow->subject);
-        else
-                show_progress(show, false, "%s  %s", follow->phase, follow->subject);
+        if (follow->is_cancelled || !show->is_terminal)
+                return;
+        progress_update(&follow->progress, now);
+        line = progress_format(&follow->progress, now, show->n_columns);
+        if (line)
+                show_progress(show, false, "%s", line);
+}
+
+static int on_clock(sd_event_source *source, uint64_t usec, void *userdata) {
+        int r;
+
+        draw_progress(userdata);
+        r = sd_event_source_set_time_relative(source, CLOCK_INTERVAL_USEC);
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int read_text(sd_bus_message *message, char *buffer, size_t size) {
@@ -73,18 +67,21 @@ static int read_text(sd_bus_message *message, char *buffer, size_t size) {
 
 static int read_property(Follow *follow, sd_bus_message *message, const char *name) {
         if (streq(name, "Phase"))
-                return read_text(message, follow->phase, sizeof(follow->phase));
+                return read_text(message, follow->progress.phase, sizeof(follow->progress.phase));
         if (streq(name, "Subject"))
-                return read_text(message, follow->subject, sizeof(follow->subject));
+                return read_text(
+                                message,
+                                follow->progress.subject,
+                                sizeof(follow->progress.subject));
         if (streq(name, "Progress"))
                 return sd_bus_message_read(
                                 message,
                                 "v",
                                 "(uutt)",
-                                &follow->n_done,
-                                &follow->n_total,
-                                &follow->done_bytes,
-                                &follow->total_bytes);
+                                &follow->progress.n_done,
+                                &follow->progress.n_total,
+                                &follow->progress.done_bytes,
+                                &follow->progress.total_bytes);
         return sd_bus_message_skip(message, "v");
 }
 
@@ -317,7 +314,7 @@ static int start_job(Follow *follow, sd_bus_message *message) {
         const char *path;
         int r;
 
-        follow->started_usec = monotonic_usec();
+        follow->progress.started_usec = monotonic_usec();
         r = client_send(follow->client, message, &reply);
         if (r < 0)
                 return r;
@@ -345,6 +342,7 @@ static int follow_job(Follow *follow, sd_bus_message *message, JobResult *ret) {
         r = read_result(client, follow->job, ret);
         if (r < 0)
                 return r;
+        ret->elapsed_usec = monotonic_usec() - follow->progress.started_usec;
         r = read_output(client, follow->job, ret);
         release(client, follow->job);
         if (r < 0)
@@ -368,8 +366,18 @@ int client_run_job(Client *client, sd_bus_message *message, JobResult *ret) {
         (void) sigprocmask(SIG_BLOCK, &blocked, &before);
         r = sd_event_add_signal(client->event, &interrupt, SIGINT, on_interrupt, &follow);
         if (r >= 0)
+                r = sd_event_add_time_relative(
+                                client->event,
+                                &follow.clock,
+                                CLOCK_MONOTONIC,
+                                CLOCK_INTERVAL_USEC,
+                                0,
+                                on_clock,
+                                &follow);
+        if (r >= 0)
                 r = follow_job(&follow, message, ret);
 
+        (void) sd_event_source_disable_unref(follow.clock);
         interrupt = sd_event_source_unref(interrupt);
         (void) sigprocmask(SIG_SETMASK, &before, NULL);
         free(follow.job);

@@ -6,6 +6,7 @@
 
 #include "basic/log.h"
 #include "client/arguments.h"
+#include "client/pager.h"
 #include "client/verbs.h"
 #include "config.h"
 
@@ -108,6 +109,6 @@ int main(int argc, char *argv[]) {
         r = dispatch(&client, argc, argv, &verb);
         if (r < 0)
                 r = report(&client, verb, r);
-        show_pager_close();
+        pager_close();
         return r;
 }

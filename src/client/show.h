@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-/* How things look: colours only where they are wanted, tables that fit the terminal, a progress line
- * that disappears, JSON for programs. Results go to stdout, everything else to stderr. */
+/* How things look: colours only where they are wanted, a progress line that disappears, JSON for
+ * programs. Results go to stdout, everything else to stderr. */
 
 #include <stdio.h>
 
@@ -27,16 +27,26 @@ typedef struct Show {
         bool is_terminal; /* stderr: a progress line makes sense */
         bool is_quiet;
         bool wants_no_pager;
-        bool has_line; /* a progress line stands there now */
-        unsigned n_columns;
-        uint64_t line_usec; /* when it was drawn last */
+        bool has_line;            /* a progress line stands there now */
+        unsigned n_columns;       /* of the terminal, for the progress line */
+        unsigned n_table_columns; /* for tables: those of stdout; 0: as many as they need */
+        uint64_t line_usec;       /* when it was drawn last */
 } Show;
 
 /* @color: "always", "never", "auto" or NULL; NO_COLOR, CLICOLOR_FORCE and TERM=dumb are honoured. */
+/* $COLUMNS wins over the terminal. */
 _must_use_ int show_init(Show *show, const char *color, bool is_quiet, Fault *fault);
 
 /* The escape sequence, or "" where colours are off. @stream is stdout or stderr. */
 const char *show_color(const Show *show, FILE *stream, Color color);
+
+/* Columns a text takes on a terminal; bytes where it is not text of this locale. */
+_pure_ size_t text_width(const char *text);
+/* The bytes of @text that take at most @width columns. */
+_pure_ size_t text_cut_width(const char *text, size_t width);
+
+/* Replaces characters that would control the terminal, for text of others. */
+void show_defuse(char *text);
 
 /* One line on stderr, "name: sentence" in the colour of its kind; quiet silences notes. */
 _printf_(2, 3) void show_note(Show *show, const char *format, ...);
@@ -49,23 +59,9 @@ void show_fault_json(const Fault *fault);
 _printf_(3, 4) void show_progress(Show *show, bool now, const char *format, ...);
 void show_progress_clear(Show *show);
 
+/* "0.8 s", "2 min 5 s". */
+const char *format_duration(uint64_t usec, char *buffer, size_t size);
 /* "12.3 MB"; the buffer is @size 16 or more. */
 const char *format_bytes(uint64_t bytes, char *buffer, size_t size);
 /* "3 min ago", "2026-01-31". */
 const char *format_age(uint64_t realtime_usec, char *buffer, size_t size);
-
-/* A table on stdout: columns as wide as their cells; the last one may be cut at a terminal. */
-typedef struct ShowTable ShowTable;
-_must_use_ ShowTable *show_table_new(Show *show, const char *const *headers, size_t n_columns);
-ShowTable *show_table_free(ShowTable *table);
-/* One cell, copied; rows fill from left to right. */
-_must_use_ int show_table_add(ShowTable *table, Color color, const char *text);
-void show_table_align_right(ShowTable *table, size_t column);
-void show_table_print(ShowTable *table);
-
-/* Starts the pager for what follows on stdout, as systemctl and git do ($BLAST_PAGER, $PAGER, less);
- * nothing where stdout is no terminal. */
-void show_pager_open(Show *show);
-void show_pager_close(void);
-
-DEFINE_CLEANUP(ShowTable, show_table_free)

@@ -13,6 +13,8 @@
 #include "basic/memory.h"
 #include "bus/names.h"
 #include "client/call.h"
+#include "client/pager.h"
+#include "client/show-table.h"
 #include "client/status.h"
 
 static int json_print(const json_t *value) {
@@ -294,7 +296,7 @@ static int print_status(Client *client, const json_t *object) {
                  sizeof(generation),
                  "%lld",
                  (long long) number_at(object, "generation"));
-        show_pager_open(&client->show);
+        pager_open(&client->show);
         print_field(client, "environment", COLOR_BOLD, text_at(object, "name"));
         print_field(client, "project", COLOR_NONE, text_at(object, "project"));
         print_field(client,
@@ -403,7 +405,7 @@ int status_show_all(Client *client) {
         }
         show_table_align_right(table, 1);
         show_table_align_right(table, 2);
-        show_pager_open(&client->show);
+        pager_open(&client->show);
         show_table_print(table);
         return 0;
 }

@@ -8,6 +8,7 @@
 #include "basic/memory.h"
 #include "bus/names.h"
 #include "client/arguments.h"
+#include "client/show-table.h"
 #include "client/status.h"
 #include "client/verbs.h"
 

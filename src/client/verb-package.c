@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "basic/memory.h"
+#include "client/pager.h"
 #include "client/project-files.h"
+#include "client/show-table.h"
 #include "client/verbs.h"
 
 static Color change_color(const char *action) {
@@ -71,9 +73,51 @@ static int print_changes_json(const JobResult *result) {
         return 0;
 }
 
-int show_changes(Client *client, const JobResult *result) {
-        size_t n_changed = 0;
+/* "Installed 12 packages in 1.2 s.", "Installed 1, upgraded 2, removed 3 packages in 0.4 s." */
+static int show_summary(Client *client, const JobResult *result) {
+        static const struct {
+                const char *action;
+                const char *past;
+        } kinds[] = {
+                { "install", "installed" },
+                { "upgrade", "upgraded" },
+                { "downgrade", "downgraded" },
+                { "remove", "removed" },
+        };
+        _cleanup_builder_ Builder line = {};
+        _cleanup_(freep) char *text = NULL;
+        char duration[32];
+        size_t last = 0;
+        int r;
 
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                size_t n = 0;
+                for (size_t j = 0; j < result->n_changes; j++)
+                        n += streq(result->changes[j].action, kinds[i].action);
+                if (n > 0)
+                        builder_add_format(
+                                        &line, "%s%s %zu", last > 0 ? ", " : "", kinds[i].past, n);
+                last = n > 0 ? n : last;
+        }
+        r = builder_finish(&line, &text);
+        if (r < 0)
+                return r;
+        if (last == 0 && result->n_changes > 0)
+                show_note(&client->show,
+                          "%zu package%s, nothing to change.",
+                          result->n_changes,
+                          result->n_changes == 1 ? "" : "s");
+        else if (last > 0)
+                show_note(&client->show,
+                          "%c%s package%s in %s.",
+                          text[0] - 'a' + 'A',
+                          text + 1,
+                          last == 1 ? "" : "s",
+                          format_duration(result->elapsed_usec, duration, sizeof(duration)));
+        return 0;
+}
+
+int show_changes(Client *client, const JobResult *result) {
         FOREACH_TEXT(warning, result->warnings)
                 show_warning(&client->show, "%s", warning);
         if (client->wants_json)
@@ -84,15 +128,10 @@ int show_changes(Client *client, const JobResult *result) {
         }
         if (client->show.is_quiet)
                 return 0;
-        for (size_t i = 0; i < result->n_changes; i++) {
-                if (streq(result->changes[i].action, "keep"))
-                        continue;
-                show_change(client, &result->changes[i]);
-                n_changed++;
-        }
-        if (n_changed == 0 && result->n_changes > 0)
-                show_note(&client->show, "%zu packages, nothing to change.", result->n_changes);
-        return 0;
+        for (size_t i = 0; i < result->n_changes; i++)
+                if (!streq(result->changes[i].action, "keep"))
+                        show_change(client, &result->changes[i]);
+        return client->is_dry_run ? 0 : show_summary(client, result);
 }
 
 static int append_arguments(sd_bus_message *message, char *const *arguments) {
@@ -158,6 +197,8 @@ static int delete_environment(Client *client) {
         r = client_run_job(client, message, &result);
         if (r < 0)
                 return r;
+        if (client->wants_json)
+                return print_changes_json(&result);
         show_note(&client->show, "The environment of %s is deleted.", client->project_path);
         return 0;
 }
@@ -279,7 +320,7 @@ static int list_table(Client *client, sd_bus_message *reply) {
         }
         if (r < 0)
                 return r;
-        show_pager_open(&client->show);
+        pager_open(&client->show);
         show_table_print(table);
         return 0;
 }
