@@ -344,7 +344,7 @@ static void check_home(Rows *rows, const GuaranteeWish *wish) {
         if (!wish->home)
                 return;
         (void) snprintf(path, sizeof(path), "%s/.ssh", wish->home);
-        if (access(path, F_OK) == 0)
+        if (faccessat(AT_FDCWD, path, F_OK, 0) == 0)
                 rows_add(rows,
                          "home-hidden",
                          GUARANTEE_NOT_HELD,
@@ -392,7 +392,7 @@ static void check_proc(Rows *rows, const GuaranteeWish *wish) {
         for (size_t i = 0; i < ELEMENTSOF(secrets); i++) {
                 char path[32];
                 (void) snprintf(path, sizeof(path), "/proc/%s", secrets[i]);
-                if (access(path, R_OK) == 0)
+                if (faccessat(AT_FDCWD, path, R_OK, 0) == 0)
                         seen = secrets[i];
         }
         if (seen)
@@ -402,7 +402,7 @@ static void check_proc(Rows *rows, const GuaranteeWish *wish) {
                          "masks over /proc",
                          "'%s' is readable.",
                          seen);
-        else if (access("/proc/sys", F_OK) == 0 && !is_read_only("/proc/sys"))
+        else if (faccessat(AT_FDCWD, "/proc/sys", F_OK, 0) == 0 && !is_read_only("/proc/sys"))
                 rows_add(rows,
                          "kernel-files-hidden",
                          GUARANTEE_NOT_HELD,

@@ -29,6 +29,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -212,6 +213,7 @@ int isolate_limits(const LimitSpec *limits, uint64_t cpu_max_sec) {
         };
         int r;
 
+        (void) umask(0022);
         for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
                 if (pairs[i].value == 0)
                         continue;

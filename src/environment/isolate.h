@@ -46,7 +46,8 @@ _must_use_ int isolate_keep_capabilities(void);
 /* Empties all five capability sets for good and forbids set-id programs. Must not: run before mounts. */
 _must_use_ int isolate_drop_capabilities(void);
 
-/* Limits that stand in for cgroups; 0: unchanged. Core dumps are off. */
+/* Limits that stand in for cgroups; 0: unchanged. Core dumps are off, files are made
+ * with the usual mask. */
 _must_use_ int isolate_limits(const LimitSpec *limits, uint64_t cpu_max_sec);
 
 /* Loads the programs of @filter_fd (sealed memfd). Needs: no_new_privs. After it: no namespaces, mounts,

@@ -55,7 +55,7 @@ int limits_unavailable(char **ret) {
         if (!strstr(controllers, "memory") || !strstr(controllers, "pids"))
                 return explain(ret,
                                "No cgroup v2 controllers for memory and processes are given to us.");
-        if (access(directory, W_OK) < 0)
+        if (faccessat(AT_FDCWD, directory, W_OK, 0) < 0)
                 return explain(ret, "Our own cgroup is not writable.");
         return explain(ret, "Our own cgroup holds processes, so no controller can be given on.");
 }

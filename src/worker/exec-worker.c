@@ -14,7 +14,7 @@
  *     CONFINE    limits, capabilities,   must: nothing left to mount     must not: need a privilege after it
  *                seccomp
  *     VERIFY     guarantees read back    must: fully confined            must not: report what was wished
- *     RUN        init.h
+ *     RUN        supervise.h
  *
  * As a helper it has no monitor: it makes its user and pid namespaces itself, its parent waits for pid 1
  * and ends with the same status; what went wrong is written to stderr (125).
@@ -27,7 +27,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,7 +36,7 @@
 #include "environment/isolate.h"
 #include "environment/launch.h"
 #include "environment/mount-apply.h"
-#include "worker/init.h"
+#include "environment/supervise.h"
 
 enum {
         REQUEST_SIZE_MAX = 4 * 1024 * 1024,
@@ -62,7 +61,7 @@ typedef struct Exec {
         Guarantees guarantees;
         int source_fds[CHILD_FDS_MAX];
         int parent_fd; /* closed by the end of the parent */
-        Init init;
+        Supervisor supervisor;
 } Exec;
 
 static int stage_read(Exec *exec, Fault *fault) {
@@ -82,12 +81,11 @@ static int stage_read(Exec *exec, Fault *fault) {
         (void) munmap((void *) data, size_bytes);
         if (r < 0)
                 return r;
-        exec->init.request = &exec->request;
+        exec->supervisor.request = &exec->request;
         if (!exec->request.is_helper) {
-                exec->init.channel_fd = EXEC_FD_CHANNEL;
+                exec->supervisor.channel_fd = EXEC_FD_CHANNEL;
                 exec->parent_fd = EXEC_FD_CHANNEL;
         }
-        (void) umask(0022);
         return 0;
 }
 
@@ -123,7 +121,7 @@ static int stage_separate(Exec *exec, Fault *fault) {
 
 static int stage_build(Exec *exec, Fault *fault) {
         exec->mounts = (MountContext){
-                .place = access("/tmp", F_OK) == 0 ? "/tmp" : "/usr",
+                .place = faccessat(AT_FDCWD, "/tmp", F_OK, 0) == 0 ? "/tmp" : "/usr",
                 .source_fds = exec->source_fds,
                 .n_sources = exec->request.n_sources,
                 .root_fd = -EBADF,
@@ -169,8 +167,8 @@ static int stage_terminal(Exec *exec, Fault *fault) {
         r = control_send(EXEC_FD_CHANNEL, &(ControlMessage){ .kind = CONTROL_PTY }, master_fd);
         if (r < 0)
                 return r;
-        exec->init.master_fd = TAKE_FD(master_fd);
-        exec->init.slave_fd = TAKE_FD(slave_fd);
+        exec->supervisor.master_fd = TAKE_FD(master_fd);
+        exec->supervisor.slave_fd = TAKE_FD(slave_fd);
         return 0;
 }
 
@@ -233,18 +231,18 @@ static int stage_verify(Exec *exec, Fault *fault) {
 static int stage_run(Exec *exec, Fault *fault) {
         int r;
 
-        r = init_start(&exec->init, fault);
+        r = supervise_start(&exec->supervisor, fault);
         if (r < 0)
                 return r;
-        if (exec->init.channel_fd >= 0) {
+        if (exec->supervisor.channel_fd >= 0) {
                 r =
-                                control_send(exec->init.channel_fd,
+                                control_send(exec->supervisor.channel_fd,
                                              &(ControlMessage){ .kind = CONTROL_STARTED },
                                              -EBADF);
                 if (r < 0)
                         return r;
         }
-        return init_run(&exec->init);
+        return supervise_run(&exec->supervisor);
 }
 
 static const struct {
@@ -290,9 +288,10 @@ static int run_stages(Exec *exec, Stage first) {
                 return EXIT_BLAST_FAILED;
         }
         return exit_to_shell_status(
-                        WIFSIGNALED(exec->init.status) ? EXIT_SIGNAL : EXIT_CODE,
-                        WIFSIGNALED(exec->init.status) ? WTERMSIG(exec->init.status)
-                                                       : WEXITSTATUS(exec->init.status));
+                        WIFSIGNALED(exec->supervisor.status) ? EXIT_SIGNAL : EXIT_CODE,
+                        WIFSIGNALED(exec->supervisor.status)
+                                        ? WTERMSIG(exec->supervisor.status)
+                                        : WEXITSTATUS(exec->supervisor.status));
 }
 
 static int wait_for(pid_t pid) {
@@ -338,7 +337,7 @@ static int run_helper(Exec *exec) {
 int main(void) {
         static Exec exec = {
                 .parent_fd = -EBADF,
-                .init = { .channel_fd = -EBADF, .master_fd = -EBADF, .slave_fd = -EBADF },
+                .supervisor = { .channel_fd = -EBADF, .master_fd = -EBADF, .slave_fd = -EBADF },
         };
         _cleanup_fault_ Fault fault = {};
         int r;

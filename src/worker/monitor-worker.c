@@ -33,11 +33,11 @@
 #include "basic/channel.h"
 #include "basic/child.h"
 #include "basic/file.h"
+#include "environment/capture.h"
 #include "environment/control.h"
 #include "environment/isolate.h"
 #include "environment/launch.h"
 #include "environment/run-record.h"
-#include "worker/capture.h"
 
 enum {
         REQUEST_SIZE_MAX = 4 * 1024 * 1024,
@@ -400,20 +400,33 @@ static int run(Monitor *monitor) {
         return r;
 }
 
+static int fail(Monitor *monitor, int error) {
+        ControlMessage message = { .kind = CONTROL_FAILED };
+        int r;
+
+        child_kill(&monitor->sandbox);
+        (void) fault_set(
+                        &message.fault,
+                        error,
+                        fault_code_from_errno(error),
+                        NULL,
+                        "The monitor of the sandbox failed: %s.",
+                        strerror(-error));
+        r = finish(monitor, &message);
+        control_message_done(&message);
+        return r < 0 ? r : error;
+}
+
 int main(void) {
         static Monitor monitor = {
                 .sandbox = { .pidfd = -EBADF },
-                .capture = { .run_fd = -EBADF,
-                             .journal_fd = -EBADF,
-                             .pipe_fd = -EBADF,
-                             .output_fd = -EBADF },
+                .capture = { .pipe_fd = -EBADF, .output_fd = -EBADF },
                 .channel_fd = -EBADF,
                 .control_fd = -EBADF,
                 .signal_fd = -EBADF,
                 .master_fd = -EBADF,
                 .kill_at_usec = USEC_INFINITY,
         };
-        ControlMessage message = { .kind = CONTROL_FAILED };
         int r;
 
         r = watch_signals(&monitor);
@@ -426,18 +439,7 @@ int main(void) {
         r = write_record(&monitor);
         if (r >= 0)
                 r = run(&monitor);
-        if (r < 0) {
-                child_kill(&monitor.sandbox);
-                (void) fault_set(
-                                &message.fault,
-                                r,
-                                fault_code_from_errno(r),
-                                NULL,
-                                "The monitor of the sandbox failed: %s.",
-                                strerror(-r));
-                r = finish(&monitor, &message);
-                fault_done(&message.fault);
-                return 1;
-        }
-        return 0;
+        if (r < 0)
+                r = fail(&monitor, r);
+        return r < 0;
 }

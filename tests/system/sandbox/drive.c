@@ -481,19 +481,10 @@ static void run_all(GenerationMounts *mounts) {
                        drive.n_repeats);
 }
 
-int main(int argc, char **argv) {
-        GenerationMounts mounts = GENERATION_MOUNTS_NULL;
-        double begin;
-        int option;
-
-        while ((option = getopt_long(argc, argv, "+", options, NULL)) >= 0)
-                if (!take_path(option))
-                        take_value(option);
-        if (!drive.generation || !drive.run || optind >= argc)
-                return 124;
+static void complete(char **argv) {
         drive.spec.environment_id = "test";
         drive.spec.generation = 1;
-        drive.spec.argv = argv + optind;
+        drive.spec.argv = argv;
         drive.spec.environ = environ;
         drive.spec.read_only_paths = drive.read_only_paths;
         drive.spec.hidden_paths = drive.hidden_paths;
@@ -504,6 +495,19 @@ int main(int argc, char **argv) {
         drive.spec.run_fd = open_directory(drive.run);
         for (int i = 0; i < 3; i++)
                 drive.spec.stdio[i] = drive.spec.is_detached ? -EBADF : i;
+}
+
+int main(int argc, char **argv) {
+        GenerationMounts mounts = GENERATION_MOUNTS_NULL;
+        double begin;
+        int option;
+
+        while ((option = getopt_long(argc, argv, "+", options, NULL)) >= 0)
+                if (!take_path(option))
+                        take_value(option);
+        if (!drive.generation || !drive.run || optind >= argc)
+                return 124;
+        complete(argv + optind);
         begin = now_msec();
         mount_generation(&mounts);
         if (drive.n_repeats > 1)

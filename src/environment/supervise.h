@@ -10,7 +10,7 @@
 #include "basic/macro.h"
 #include "environment/launch.h"
 
-typedef struct Init {
+typedef struct Supervisor {
         const ExecRequest *request;
         int channel_fd; /* to the monitor; negative: a helper */
         int master_fd;  /* of the terminal; negative: none */
@@ -18,11 +18,11 @@ typedef struct Init {
         pid_t program;
         bool has_ended;
         int status; /* of the program, as waitpid(2) gives it */
-} Init;
+} Supervisor;
 
 /* Forks and executes the program; a failure to execute it is explained in @fault
  * (FAULT_COMMAND_NOT_FOUND, FAULT_COMMAND_NOT_EXECUTABLE). */
-_must_use_ int init_start(Init *init, Fault *fault);
+_must_use_ int supervise_start(Supervisor *supervisor, Fault *fault);
 
 /* Returns when the program has ended and every other process of the sandbox is gone. */
-_must_use_ int init_run(Init *init);
+_must_use_ int supervise_run(Supervisor *supervisor);

@@ -31,7 +31,7 @@
 #include "basic/text.h"
 #include "environment/control.h"
 #include "environment/isolate.h"
-#include "worker/init.h"
+#include "environment/supervise.h"
 
 static const char *find_variable(char *const *environ, const char *prefix) {
         FOREACH_TEXT(variable, environ) {
@@ -42,26 +42,37 @@ static const char *find_variable(char *const *environ, const char *prefix) {
         return NULL;
 }
 
-/* Executes argv[0], searched as execvp(3) does but in the program's own PATH. Returns the errno that says
- * most: a file that exists but cannot be executed counts more than one that is absent. */
+/* Executes @name in @directory. Returns the errno if it says more than @error: a file that exists but
+ * cannot be executed counts more than one that is absent. */
+static int execute_in(const ExecRequest *request, const char *directory, size_t length, int error) {
+        char path[4096];
+        int n = snprintf(path, sizeof(path), "%.*s/%s", (int) length, directory, request->argv[0]);
+
+        if (length == 0 || n < 0 || (size_t) n >= sizeof(path))
+                return error;
+        (void) execve(path, request->argv, request->environ);
+        return errno == ENOENT || errno == ENOTDIR ? error : errno;
+}
+
+/* Searches as execvp(3) does, but in the program's own PATH. The environment's bin/ is tried by itself
+ * before: a project whose path holds a colon cannot be written in PATH. */
 static int execute(const ExecRequest *request) {
-        const char *name = request->argv[0], *search = find_variable(request->environ, "PATH=");
-        Text rest = text_of(search ?: ""), part;
+        const char *environment = find_variable(request->environ, "VIRTUAL_ENV=");
+        Text rest = text_of(find_variable(request->environ, "PATH=") ?: ""), part;
         int error = ENOENT;
 
-        if (strchr(name, '/')) {
-                (void) execve(name, request->argv, request->environ);
+        if (strchr(request->argv[0], '/')) {
+                (void) execve(request->argv[0], request->argv, request->environ);
                 return errno;
         }
-        while (text_cut(&rest, ':', &part)) {
-                char path[4096];
-                int n = snprintf(path, sizeof(path), "%.*s/%s", (int) part.length, part.data, name);
-                if (part.length == 0 || n < 0 || (size_t) n >= sizeof(path))
-                        continue;
-                (void) execve(path, request->argv, request->environ);
-                if (errno != ENOENT && errno != ENOTDIR)
-                        error = errno;
+        if (environment) {
+                _cleanup_(freep) char *directory = string_format("%s/bin", environment);
+                if (!directory)
+                        return ENOMEM;
+                error = execute_in(request, directory, strlen(directory), error);
         }
+        while (text_cut(&rest, ':', &part))
+                error = execute_in(request, part.data, part.length, error);
         return error;
 }
 
@@ -75,27 +86,27 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int take_terminal(const Init *init) {
+static int take_terminal(const Supervisor *supervisor) {
         for (int fd = 0; fd < 3; fd++)
-                if (dup2(init->slave_fd, fd) < 0)
+                if (dup2(supervisor->slave_fd, fd) < 0)
                         return -errno;
         /* From a background group this raises SIGTTOU, which is still blocked. */
         return tcsetpgrp(0, getpid()) < 0 ? -errno : 0;
 }
 
-_noreturn_ static void program_main(const Init *init, int report_fd) {
+_noreturn_ static void program_main(const Supervisor *supervisor, int report_fd) {
         int r = 0;
 
         if (setpgid(0, 0) < 0)
                 r = -errno;
-        if (r >= 0 && init->slave_fd >= 0)
-                r = take_terminal(init);
+        if (r >= 0 && supervisor->slave_fd >= 0)
+                r = take_terminal(supervisor);
         /* Nothing but the three streams is left to the program, whatever else happens to be open. */
         if (r >= 0 && syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
                 r = -errno;
         if (r >= 0) {
                 reset_signals();
-                r = -execute(init->request);
+                r = -execute(supervisor->request);
         }
         (void) write(report_fd, &r, sizeof(r)); /* a closed pipe would mean that pid 1 is gone */
         _exit(127);
@@ -128,7 +139,7 @@ static int explain_exec(const ExecRequest *request, int error, Fault *fault) {
 }
 
 /* The streams belong to the program: while pid 1 held a pipe, its reader would never see the end. */
-static int release_streams(Init *init) {
+static int release_streams(Supervisor *supervisor) {
         _cleanup_close_ int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
         if (fd < 0)
@@ -136,11 +147,11 @@ static int release_streams(Init *init) {
         for (int i = 0; i < 3; i++)
                 if (dup2(fd, i) < 0)
                         return -errno;
-        init->slave_fd = fd_close(init->slave_fd);
+        supervisor->slave_fd = fd_close(supervisor->slave_fd);
         return 0;
 }
 
-int init_start(Init *init, Fault *fault) {
+int supervise_start(Supervisor *supervisor, Fault *fault) {
         _cleanup_close_ int read_fd = -EBADF;
         int fds[2], error = 0, r;
         ssize_t size;
@@ -148,27 +159,28 @@ int init_start(Init *init, Fault *fault) {
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         read_fd = fds[0];
-        init->program = isolate_fork();
-        if (init->program == 0)
-                program_main(init, fds[1]);
+        supervisor->program = isolate_fork();
+        if (supervisor->program == 0)
+                program_main(supervisor, fds[1]);
         (void) fd_close(fds[1]);
-        if (init->program < 0)
-                return init->program;
-        (void) setpgid(init->program,
-                       init->program); /* here too: a signal may come before it ran */
-        r = release_streams(init);
+        if (supervisor->program < 0)
+                return supervisor->program;
+        (void) setpgid(supervisor->program,
+                       supervisor->program); /* here too: a signal may come before it ran */
+        r = release_streams(supervisor);
         if (r < 0)
                 return r;
         do
                 size = read(read_fd, &error, sizeof(error));
         while (size < 0 && errno == EINTR);
         if (size == (ssize_t) sizeof(error))
-                return explain_exec(init->request, error, fault);
+                return explain_exec(supervisor->request, error, fault);
         return 0; /* closed by the exec */
 }
 
-static int tell(const Init *init, const ControlMessage *message) {
-        return init->channel_fd < 0 ? 0 : control_send(init->channel_fd, message, -EBADF);
+static int tell(const Supervisor *supervisor, const ControlMessage *message) {
+        return supervisor->channel_fd < 0 ? 0
+                                          : control_send(supervisor->channel_fd, message, -EBADF);
 }
 
 static void signal_group(pid_t group, int signal) {
@@ -176,10 +188,10 @@ static void signal_group(pid_t group, int signal) {
                 (void) kill(-group, signal); /* it may have ended already */
 }
 
-static pid_t foreground_group(const Init *init) {
+static pid_t foreground_group(const Supervisor *supervisor) {
         pid_t group = 0;
 
-        if (init->master_fd < 0 || ioctl(init->master_fd, TIOCGPGRP, &group) < 0)
+        if (supervisor->master_fd < 0 || ioctl(supervisor->master_fd, TIOCGPGRP, &group) < 0)
                 return 0;
         return group;
 }
@@ -188,43 +200,43 @@ static bool comes_from_keys(int signal) {
         return signal == SIGINT || signal == SIGQUIT || signal == SIGTSTP || signal == SIGWINCH;
 }
 
-static void signal_both(const Init *init, int signal) {
-        pid_t foreground = foreground_group(init);
+static void signal_both(const Supervisor *supervisor, int signal) {
+        pid_t foreground = foreground_group(supervisor);
 
         signal_group(foreground, signal);
-        if (foreground != init->program)
-                signal_group(init->program, signal);
+        if (foreground != supervisor->program)
+                signal_group(supervisor->program, signal);
 }
 
-static void deliver(const Init *init, int signal) {
-        pid_t foreground = foreground_group(init);
+static void deliver(const Supervisor *supervisor, int signal) {
+        pid_t foreground = foreground_group(supervisor);
 
         if (signal == SIGKILL)
                 (void) kill(-1, SIGKILL);
         else if (foreground > 1 && comes_from_keys(signal))
                 signal_group(foreground, signal);
         else
-                signal_group(init->program, signal);
+                signal_group(supervisor->program, signal);
 }
 
 /* Returns 0 when the monitor is gone. */
-static int on_channel(Init *init) {
+static int on_channel(Supervisor *supervisor) {
         _cleanup_control_message_ ControlMessage message = {};
         int r;
 
-        r = control_receive(init->channel_fd, &message, NULL);
+        r = control_receive(supervisor->channel_fd, &message, NULL);
         if (r <= 0)
                 return r;
         switch (message.kind) {
         case CONTROL_SIGNAL:
-                deliver(init, message.signal);
+                deliver(supervisor, message.signal);
                 break;
         case CONTROL_CONTINUE:
-                signal_both(init, SIGCONT);
+                signal_both(supervisor, SIGCONT);
                 break;
         case CONTROL_HANGUP:
-                signal_both(init, SIGHUP);
-                signal_both(init, SIGCONT);
+                signal_both(supervisor, SIGHUP);
+                signal_both(supervisor, SIGCONT);
                 break;
         default:
                 break;
@@ -232,25 +244,25 @@ static int on_channel(Init *init) {
         return 1;
 }
 
-static int on_child(Init *init, const siginfo_t *info) {
+static int on_child(Supervisor *supervisor, const siginfo_t *info) {
         switch (info->si_code) {
         case CLD_STOPPED:
         case CLD_TRAPPED:
-                return tell(init,
+                return tell(supervisor,
                             &(ControlMessage){ .kind = CONTROL_STOPPED,
                                                .signal = info->si_status });
         case CLD_CONTINUED:
-                return tell(init, &(ControlMessage){ .kind = CONTROL_CONTINUED });
+                return tell(supervisor, &(ControlMessage){ .kind = CONTROL_CONTINUED });
         default:
-                init->has_ended = true;
-                init->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
-                                                           : W_EXITCODE(0, info->si_status);
+                supervisor->has_ended = true;
+                supervisor->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
+                                                                 : W_EXITCODE(0, info->si_status);
                 return 0;
         }
 }
 
 /* Collects everything there is to collect. */
-static int reap(Init *init) {
+static int reap(Supervisor *supervisor) {
         for (;;) {
                 siginfo_t info = {};
                 int r;
@@ -258,9 +270,9 @@ static int reap(Init *init) {
                         return errno == ECHILD ? 0 : -errno;
                 if (info.si_pid == 0)
                         return 0;
-                if (info.si_pid != init->program || init->has_ended)
+                if (info.si_pid != supervisor->program || supervisor->has_ended)
                         continue;
-                r = on_child(init, &info);
+                r = on_child(supervisor, &info);
                 if (r < 0 && r != -EPIPE)
                         return r;
         }
@@ -273,18 +285,18 @@ static void take_down(void) {
                 ;
 }
 
-static int tell_end(const Init *init) {
+static int tell_end(const Supervisor *supervisor) {
         ControlMessage message = { .kind = CONTROL_EXITED };
 
-        if (WIFSIGNALED(init->status)) {
+        if (WIFSIGNALED(supervisor->status)) {
                 message.exit_kind = EXIT_SIGNAL;
-                message.exit_status = WTERMSIG(init->status);
+                message.exit_status = WTERMSIG(supervisor->status);
         } else
-                message.exit_status = WEXITSTATUS(init->status);
-        return tell(init, &message);
+                message.exit_status = WEXITSTATUS(supervisor->status);
+        return tell(supervisor, &message);
 }
 
-int init_run(Init *init) {
+int supervise_run(Supervisor *supervisor) {
         _cleanup_close_ int signal_fd = -EBADF;
         sigset_t child;
         int r;
@@ -298,22 +310,22 @@ int init_run(Init *init) {
                 struct signalfd_siginfo ignored;
                 struct pollfd fds[] = {
                         { .fd = signal_fd, .events = POLLIN },
-                        { .fd = init->channel_fd, .events = POLLIN }, /* negative: ignored */
+                        { .fd = supervisor->channel_fd, .events = POLLIN }, /* negative: ignored */
                 };
 
-                r = reap(init);
-                if (r < 0 || init->has_ended)
+                r = reap(supervisor);
+                if (r < 0 || supervisor->has_ended)
                         break;
                 if (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno != EINTR)
                         return -errno;
                 if (fds[0].revents)
                         (void) read(signal_fd, &ignored, sizeof(ignored)); /* reap() asks for all */
                 if (fds[1].revents) {
-                        r = on_channel(init);
+                        r = on_channel(supervisor);
                         if (r <= 0)
                                 break;
                 }
         }
         take_down();
-        return init->has_ended ? tell_end(init) : r;
+        return supervisor->has_ended ? tell_end(supervisor) : r;
 }

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "basic/file.h"
+#include "environment/capture.h"
 #include "environment/run-record.h"
-#include "worker/capture.h"
 
 #define OUTPUT_FLAGS (O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC)
 
