@@ -54,6 +54,19 @@ static int execute_in(const ExecRequest *request, const char *directory, size_t 
         return errno == ENOENT || errno == ENOTDIR ? error : errno;
 }
 
+/* The same, but the program sees its whole path as argv[0]. */
+static int execute_as(const ExecRequest *request, const char *directory) {
+        char *name = request->argv[0], *path = string_format("%s/%s", directory, name);
+
+        if (!path)
+                return ENOMEM;
+        request->argv[0] = path;
+        (void) execve(path, request->argv, request->environ);
+        request->argv[0] = name;
+        free(path);
+        return errno;
+}
+
 /* Searches as execvp(3) does, but in the program's own PATH. The environment's bin/ is tried by itself
  * before: a project whose path holds a colon cannot be written in PATH. */
 static int execute(const ExecRequest *request) {
@@ -69,6 +82,10 @@ static int execute(const ExecRequest *request) {
                 _cleanup_(freep) char *directory = string_format("%s/bin", environment);
                 if (!directory)
                         return ENOMEM;
+                /* Then an interpreter could not find itself there either, unless it is told. */
+                if (strchr(directory, ':'))
+                        (void) execute_as(
+                                        request, directory); /* the next line explains a failure */
                 error = execute_in(request, directory, strlen(directory), error);
         }
         while (text_cut(&rest, ':', &part))

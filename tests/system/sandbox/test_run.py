@@ -247,8 +247,8 @@ def test_killed_monitor_takes_the_sandbox_along(place: Place) -> None:
     process = place.start("/bin/sh", "-c", "echo ready; sleep 1000 & sleep 1000", stdout=subprocess.PIPE)
     assert process.stdout and process.stdout.readline() == "ready\n"
     monitor = children_of(process.pid)[0]
+    wait_for(lambda: len(descendants_of(monitor)) >= 4, "pid 1, the shell and two sleeps")
     below = descendants_of(monitor)
-    assert len(below) >= 3  # pid 1, the shell, a sleep
     os.kill(monitor, signal.SIGKILL)
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in below), "the end of the sandbox")
     process.wait(timeout=20)

@@ -71,7 +71,7 @@ def test_project_is_writable_and_base_is_not(place: Place) -> None:
     code = """
 import errno, os
 open("made inside", "w").write("x")
-for path in ("/x", "/usr/x", "/etc/x", "/usr/lib/x", "/var/x", "/sys/x", "/dev/x", os.path.dirname(os.getcwd()) + "/../x"):
+for path in ("/x", "/usr/x", "/etc/x", "/usr/lib/x", "/var/x", "/sys/x", "/dev/x"):
     try:
         open(path, "w")
         print("opened", path)
