@@ -32,5 +32,5 @@ typedef struct WorkerRole {
 int worker_main(const WorkerRole *role, int argc, char **argv);
 
 /* Tells the parent one progress packet over WORKER_FD_ANSWER. Never blocks: when the parent is slow
- * the packet is dropped, for it is only news. */
+ * the packet is dropped, for it is only news. The answer is told apart by the descriptor with it. */
 void worker_progress(const void *packet, size_t size_bytes);
