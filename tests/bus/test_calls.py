@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Any, Callable
 
-from harness import (
+from stage import (
     ENVIRONMENT,
     FAULT,
     JOB,

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness import ENVIRONMENT, FAULT, JOB, MANAGER, MANAGER_PATH, NAME, BusTest, main, socketpair
+from stage import ENVIRONMENT, FAULT, JOB, MANAGER, MANAGER_PATH, NAME, BusTest, main, socketpair
 from wire import BusError, Connection, Variant
 
 PYPROJECT = """\
@@ -48,7 +48,7 @@ class Busctl(BusTest):
 
     def call(self, path: str, interface: str, *arguments: str) -> Any:
         """The one value of the answer."""
-        text = self.stage.busctl("--json=short", "call", NAME, path, interface, *arguments)
+        text = self.stage.busctl("--json=short", "call", "--", NAME, path, interface, *arguments)
         return json.loads(text)["data"][0] if text else None
 
     def property(self, path: str, interface: str, name: str) -> Any:

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from harness import BUILD, MANAGER, MANAGER_PATH, NAME, BusTest, main
+from stage import BUILD, MANAGER, MANAGER_PATH, NAME, BusctlError, BusTest, main
 from wire import Disconnected
 
 PROGRAM = os.environ.get("BLASTD", str(BUILD / "src" / "daemon" / "blastd"))
@@ -144,7 +144,7 @@ class Life(BusTest):
         place = (NAME, "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1", "LogLevel")
         self.stage.busctl("set-property", *place, "s", "warning", private=True)
         self.assertEqual(self.stage.busctl("get-property", *place, private=True), 's "warning"')
-        with self.assertRaises(subprocess.CalledProcessError):
+        with self.assertRaises(BusctlError):
             self.stage.busctl("set-property", *place, "s", "loud", private=True)
 
     def test_wrong_arguments_are_refused(self) -> None:

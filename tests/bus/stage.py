@@ -41,6 +41,10 @@ FAULT = f"{NAME}.Error."
 NOBODY = 65534
 
 
+class BusctlError(Exception):
+    """busctl failed."""
+
+
 class Stage:
     """What a test starts; `stop` ends it all."""
 
@@ -187,7 +191,7 @@ class Stage:
         return connection
 
     def busctl(self, *arguments: str, private: bool = False) -> str:
-        """What busctl printed. Errors: CalledProcessError."""
+        """What busctl printed. Errors: BusctlError with what it said."""
         return self.busctl_at(self.private_address if private else self.address, *arguments)
 
     def busctl_at(self, address: str, *arguments: str) -> str:
@@ -199,9 +203,7 @@ class Stage:
             timeout=60,
         )
         if done.returncode != 0:
-            raise subprocess.CalledProcessError(
-                done.returncode, done.args, done.stdout, done.stderr.strip()
-            )
+            raise BusctlError(done.stderr.strip())
         return done.stdout.strip()
 
     def stop(self) -> int:
