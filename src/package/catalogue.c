@@ -91,6 +91,10 @@ char *const *catalogue_warnings(const Catalogue *catalogue) {
         return catalogue->warnings;
 }
 
+uint64_t catalogue_next_id(const Catalogue *catalogue) {
+        return catalogue->input.first_id + catalogue->n_tasks;
+}
+
 Cache *catalogue_cache(Catalogue *catalogue) {
         if (!catalogue->has_tried_cache) {
                 catalogue->has_tried_cache = true;
@@ -107,7 +111,7 @@ bool catalogue_is_offline(const Catalogue *catalogue) {
 }
 
 static int send_one(Catalogue *catalogue, const Task *task) {
-        FetchRequest request = { .id = task->id };
+        FetchRequest request = { .id = catalogue->input.first_id + task->id };
 
         if (task->kind == CATALOGUE_RELEASES)
                 catalogue_page_request(catalogue, task, &request);
@@ -271,6 +275,9 @@ static int take_answer(Catalogue *catalogue, FetchAnswer *answer, int body_fd) {
         Task *task;
         int r;
 
+        if (answer->id < catalogue->input.first_id)
+                return 0;
+        answer->id -= catalogue->input.first_id;
         task = answer->id < catalogue->n_tasks ? catalogue->tasks[answer->id] : NULL;
         catalogue->n_in_flight--;
         if (!task)

@@ -20,6 +20,9 @@ typedef struct CatalogueInput {
         bool offline;
         int cache_fd; /* directory; -EBADF: nothing is remembered */
         int fetch_fd; /* socket to blast-fetch; -EBADF: as offline */
+        /* Number of the first request; answers to earlier ones, of another catalogue on the same socket,
+         * are passed over. */
+        uint64_t first_id;
 } CatalogueInput;
 
 typedef enum CatalogueKind {
@@ -71,6 +74,9 @@ _must_use_ int catalogue_find_digest(
                 Digest *ret_digest,
                 uint64_t *ret_size_bytes,
                 Fault *fault);
+
+/* The first number that was not used for a request. */
+uint64_t catalogue_next_id(const Catalogue *catalogue);
 
 /* Sentences about what was used although it is old. Borrowed. */
 char *const *catalogue_warnings(const Catalogue *catalogue);

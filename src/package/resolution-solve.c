@@ -37,6 +37,7 @@ typedef struct Solve {
         Table *failures; /* key -> Fault, of what was asked ahead */
         Arena *arena;
         Builder trace;
+        uint64_t next_id; /* of requests to blast-fetch */
 } Solve;
 
 static int ask(Solve *solve, const ResolverStep *step) {
@@ -171,6 +172,8 @@ static void forget_failures(Solve *solve) {
 }
 
 static void stop(Solve *solve) {
+        if (solve->catalogue)
+                solve->next_id = catalogue_next_id(solve->catalogue);
         solve->resolver = resolver_free(solve->resolver);
         solve->catalogue = catalogue_free(solve->catalogue);
         forget_failures(solve);
@@ -184,7 +187,7 @@ static void solve_done(Solve *solve) {
         solve->arena = arena_free(solve->arena);
 }
 
-static int start(Solve *solve, bool is_offline) {
+static int start(Solve *solve) {
         Resolution *resolution = solve->resolution;
         const IndexSettings *settings = &resolution->request->index;
         bool is_update = resolution->request->verb == RESOLVE_UPDATE;
@@ -200,7 +203,8 @@ static int start(Solve *solve, bool is_offline) {
                                         /* Who asks for news means today's. */
                                         .page_age_max_sec =
                                                         is_update ? 0 : settings->page_age_max_sec,
-                                        .offline = is_offline,
+                                        .offline = settings->offline,
+                                        .first_id = solve->next_id,
                                         .cache_fd = resolution->input->cache_fd,
                                         .fetch_fd = resolution->input->fetch_fd,
                         },
@@ -411,8 +415,7 @@ static int try_without_bounds(Solve *solve, size_t i, const char **ret_version) 
         free_one->specifiers = (SpecifierSet){ .items = NULL };
         solve->roots[i].requirement = free_one;
         solve->resolution->fault = &fault;
-        /* A hint is worth no download: only what is known already is looked at. */
-        r = start(solve, true);
+        r = start(solve);
         if (r >= 0)
                 r = run(solve, &step);
         if (r >= 0 && step.state == RESOLVER_SOLVED)
@@ -431,6 +434,17 @@ static int try_without_bounds(Solve *solve, size_t i, const char **ret_version) 
         return r == -ENOENT ? 0 : r;
 }
 
+static bool is_bound_above(const Requirement *requirement) {
+        for (size_t i = 0; i < requirement->specifiers.n_items; i++)
+                if (requirement->specifiers.items[i]
+                                    .
+                                    operator!= SPECIFIER_GREATER && requirement->specifiers.items[i]
+                                    .
+                                    operator!= SPECIFIER_GREATER_EQUAL)
+                        return true;
+        return false;
+}
+
 /* Tries what would help and says so. */
 static int add_hint(Solve *solve) {
         const ResolverRoot **culprits;
@@ -440,9 +454,12 @@ static int add_hint(Solve *solve) {
         r = explain_culprits(solve->resolver, &culprits, &n_culprits);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < n_culprits && n < TRIES_MAX; i++)
-                if (culprits[i]->requirement->specifiers.n_items > 0)
-                        positions[n++] = (size_t) (culprits[i] - solve->roots);
+        /* First those whose change means something newer. */
+        for (size_t pass = 0; pass < 2; pass++)
+                for (size_t i = 0; i < n_culprits && n < TRIES_MAX; i++)
+                        if (culprits[i]->requirement->specifiers.n_items > 0 &&
+                            is_bound_above(culprits[i]->requirement) == (pass == 0))
+                                positions[n++] = (size_t) (culprits[i] - solve->roots);
         stop(solve);
         for (size_t i = 0; i < n; i++) {
                 const ResolverRoot *root = &solve->roots[positions[i]];
@@ -490,7 +507,7 @@ static int solve_it(Solve *solve) {
         if (r >= 0)
                 r = read_preferences(solve);
         if (r >= 0)
-                r = start(solve, resolution->request->index.offline);
+                r = start(solve);
         if (r >= 0)
                 r = run(solve, &step);
         /* The trace is for developers: what went wrong before counts, a full disk below it does not. */
