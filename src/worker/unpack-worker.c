@@ -11,9 +11,10 @@
  *
  * Flushing [14]. A tree must be on disk before the rename that publishes it. One syncfs(2) at the end
  * does it: fsync of each file asks the journal for a commit per file, where syncfs needs one for all
- * (docs/performance.md has the figures). It also writes what others left dirty on the
- * file system, which is the price; a caller with many wheels sets is_flushed_later and asks for one flush
- * at the end (a MaterialiseRequest without items), so that n wheels cost one commit.
+ * (ext4, 1,000 files of 8 KB: 625 ms against 18 ms). It also writes what others left dirty on the file
+ * system, which is the price. A caller with many wheels sets is_flushed_later and asks for one flush at
+ * the end (a MaterialiseRequest without items): 151 wheels with 1.1 GB took 5.2 to 7.9 s flushed one
+ * by one, 5.2 s flushed together, and 4.4 s without (two processes, ext4, kernel 6.18).
  *
  * The archive is mapped, never copied: whoever can write to the download directory could change it
  * between its digest and its use. That is the store's own uid; a change is noticed all the same by
