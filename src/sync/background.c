@@ -68,28 +68,14 @@ static void end(Background *background, VenvState state, const char *reason) {
         coordinator_wake(environment->coordinator);
 }
 
-static int
-start_worker(Background *background,
-             const char *name,
-             const void *data,
-             size_t size,
-             const int *fds,
-             size_t n_fds,
-             WorkerEndFunction on_end,
-             Fault *fault) {
-        const WorkerOrder order = {
-                .name = name,
-                .request = data,
-                .request_size = size,
-                .fds = fds,
-                .n_fds = n_fds,
-                .timeout_usec = STAGE_TIMEOUT_USEC,
-                .on_end = on_end,
-                .userdata = background,
-        };
+/* Starts the worker of the next step; @order lacks what is the same for all. */
+static int start_worker(Background *background, const WorkerOrder *order, Fault *fault) {
+        WorkerOrder complete = *order;
 
+        complete.timeout_usec = STAGE_TIMEOUT_USEC;
+        complete.userdata = background;
         return worker_process_new(
-                        background->coordinator->event, &order, fault, &background->worker);
+                        background->coordinator->event, &complete, fault, &background->worker);
 }
 
 static void
@@ -120,15 +106,15 @@ static int show(Background *background, Fault *fault) {
         r = stage_request_encode(&request, &data, &size);
         if (r < 0)
                 return r;
-        return start_worker(
-                        background,
-                        "stage",
-                        data,
-                        size,
-                        &environment->generation_fd,
-                        1,
-                        on_shown,
-                        fault);
+        const WorkerOrder order = {
+                .name = "stage",
+                .request = data,
+                .request_size = size,
+                .fds = &environment->generation_fd,
+                .n_fds = 1,
+                .on_end = on_shown,
+        };
+        return start_worker(background, &order, fault);
 }
 
 static void
@@ -230,8 +216,15 @@ static int copy(Background *background, Fault *fault) {
                 store_get_directory(background->coordinator->store, STORE_TREE),
                 store_get_directory(background->coordinator->store, STORE_BYTECODE),
         };
-        return start_worker(
-                        background, "unpack", data, size, fds, ELEMENTSOF(fds), on_copied, fault);
+        const WorkerOrder order = {
+                .name = "unpack",
+                .request = data,
+                .request_size = size,
+                .fds = fds,
+                .n_fds = ELEMENTSOF(fds),
+                .on_end = on_copied,
+        };
+        return start_worker(background, &order, fault);
 }
 
 static void go_on(Background *background);

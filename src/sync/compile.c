@@ -180,14 +180,13 @@ static int start(Compile *compile, const CompileOrder *order, Fault *fault) {
         r = helper_start(&spec, &child, fault);
         if (r < 0)
                 return r;
-        return helper_process_new(
-                        compile->coordinator->event,
-                        "the bytecode compiler",
-                        child,
-                        COMPILE_TIMEOUT_USEC,
-                        on_compiled,
-                        compile,
-                        &compile->worker);
+        const WorkerOrder helper = {
+                .name = "the bytecode compiler",
+                .timeout_usec = COMPILE_TIMEOUT_USEC,
+                .on_end = on_compiled,
+                .userdata = compile,
+        };
+        return helper_process_new(compile->coordinator->event, &helper, child, &compile->worker);
 }
 
 int compile_new(Coordinator *coordinator, const CompileOrder *order, Fault *fault, Compile **ret) {

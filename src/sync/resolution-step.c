@@ -166,14 +166,13 @@ static int start_probe(ResolutionStep *step, const char *prefix, Fault *fault) {
         r = helper_start(&spec, &child, fault);
         if (r < 0)
                 return r;
-        return helper_process_new(
-                        step->coordinator->event,
-                        "the probe",
-                        child,
-                        PROBE_TIMEOUT_USEC,
-                        on_probe_end,
-                        step,
-                        &step->worker);
+        const WorkerOrder helper = {
+                .name = "the probe",
+                .timeout_usec = PROBE_TIMEOUT_USEC,
+                .on_end = on_probe_end,
+                .userdata = step,
+        };
+        return helper_process_new(step->coordinator->event, &helper, child, &step->worker);
 }
 
 static int probe(ResolutionStep *step, const char *path, Fault *fault) {

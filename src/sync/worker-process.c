@@ -306,11 +306,8 @@ int worker_process_new(
 
 int helper_process_new(
                 sd_event *event,
-                const char *name,
+                const WorkerOrder *order,
                 Child child,
-                uint64_t timeout_usec,
-                WorkerEndFunction on_end_function,
-                void *userdata,
                 WorkerProcess **ret) {
         _cleanup_(worker_process_freep) WorkerProcess *worker = new0(WorkerProcess, 1);
         int r;
@@ -320,12 +317,12 @@ int helper_process_new(
                 return -ENOMEM;
         }
         *worker = (WorkerProcess){
-                .name = strdup(name),
+                .name = strdup(order->name),
                 .child = child,
                 .channel = -EBADF,
-                .timeout_usec = timeout_usec,
-                .on_end = on_end_function,
-                .userdata = userdata,
+                .timeout_usec = order->timeout_usec,
+                .on_end = order->on_end,
+                .userdata = order->userdata,
         };
         if (!worker->name)
                 return -ENOMEM;

@@ -49,16 +49,10 @@ typedef struct WorkerOrder {
 _must_use_ int
 worker_process_new(sd_event *event, const WorkerOrder *order, Fault *fault, WorkerProcess **ret);
 
-/* The same for a program in a helper sandbox (environment/launch.h): no packets; an exit status other
- * than 0 is a fault. @name is for sentences. Ownership: @child is consumed, on failure too. */
-_must_use_ int helper_process_new(
-                sd_event *event,
-                const char *name,
-                Child child,
-                uint64_t timeout_usec,
-                WorkerEndFunction on_end,
-                void *userdata,
-                WorkerProcess **ret);
+/* The same for a program in a helper sandbox (environment/launch.h), of which @order names, times and ends:
+ * no packets; an exit status other than 0 is a fault. Ownership: @child is consumed, on failure too. */
+_must_use_ int
+helper_process_new(sd_event *event, const WorkerOrder *order, Child child, WorkerProcess **ret);
 
 /* Kills it, without telling. */
 WorkerProcess *worker_process_free(WorkerProcess *worker);

@@ -29,6 +29,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "worker/unpack-worker.c": {"basic", "package"},
     "worker/exec-worker.c": {"basic", "environment"},
     "worker/monitor-worker.c": {"basic", "environment"},
+    "worker/stage-worker.c": {"basic", "environment"},
     # What is said over the control socket of a run: the small library `control`, shared with the monitor.
     "client": {"basic", "bus/names.h", "environment/control.h", WIRE},
 }
