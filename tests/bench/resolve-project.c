@@ -165,67 +165,81 @@ static int show(const ResolveAnswer *answer, int project_fd, bool writes) {
         return 0;
 }
 
+typedef struct Place {
+        int project_fd;
+        int cache_fd;
+        int downloads_fd;
+} Place;
+
+static Place open_place(const char *project, const char *cache) {
+        Place place = { .project_fd = open(project, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+
+        must(place.project_fd < 0 ? -errno : 0, project);
+        (void) mkdir(cache, 0700); /* may be there already */
+        place.cache_fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        must(place.cache_fd < 0 ? -errno : 0, cache);
+        place.downloads_fd = directory_open_or_make(place.cache_fd, "downloads", 0700);
+        must(place.downloads_fd, "downloads");
+        return place;
+}
+
+/* Resolves and says what it cost. */
+static void measure(const ResolutionInput *input, uint64_t begin, ResolveAnswer *ret) {
+        struct rusage usage;
+
+        must(resolution_run(input, ret), "resolution");
+        getrusage(RUSAGE_SELF, &usage);
+        fprintf(stderr,
+                "%.1f ms, %.1f ms of CPU, %zu packages, %u decisions%s\n",
+                (double) (now_usec() - begin) / 1000,
+                (double) usage.ru_utime.tv_sec * 1000 + (double) usage.ru_utime.tv_usec / 1000,
+                ret->lock ? ret->lock->n_packages : 0,
+                ret->n_decisions,
+                ret->lock_was_current ? ", the lock was current" : "");
+}
+
+static int run(char **argv, ResolveRequest *request, bool writes) {
+        Place place = open_place(argv[1], argv[2]);
+        InterpreterRecord record = { .path = argv[4],
+                                     .report = probe(argv[4], argv[5], place.cache_fd) };
+        _cleanup_child_ Child child = CHILD_NULL;
+        _cleanup_close_ int fetch_fd = -EBADF;
+        const char *trace = getenv("BLAST_RESOLVER_TRACE");
+        ResolutionInput input = {
+                .request = request,
+                .project_fd = place.project_fd,
+                .cache_fd = place.cache_fd,
+                .trace_fd = trace ? open(trace, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
+                                  : -1,
+        };
+        uint64_t begin = now_usec();
+        ResolveAnswer answer;
+
+        request->python = argv[4];
+        request->interpreters = &record;
+        request->n_interpreters = 1;
+        if (!request->index.offline)
+                fetch_fd = start_fetch(argv[3], &request->index, place.downloads_fd, &child);
+        input.fetch_fd = fetch_fd;
+        measure(&input, begin, &answer);
+        return show(&answer, place.project_fd, writes);
+}
+
 int main(int argc, char **argv) {
         ResolveRequest request = {
                 .has_project = true,
-                .index = { .index_url = NULL,
-                           .n_requests_max = 10,
+                .index = { .n_requests_max = 10,
                            .timeout_sec = 30,
                            .n_retries = 3,
                            .page_age_max_sec = 600,
                            .verify_tls = true },
         };
-        InterpreterRecord record;
-        _cleanup_child_ Child child = CHILD_NULL;
         bool writes = true;
-        ResolveAnswer answer;
-        struct rusage usage;
-        uint64_t begin;
-        int status;
 
         if (argc < 6)
                 die("arguments", -EINVAL);
         read_options(&request, argc - 6, argv + 6, &writes);
         if (!request.index.index_url)
                 request.index.index_url = string_format("%s", BLAST_INDEX_URL);
-        int project_fd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        must(project_fd < 0 ? -errno : 0, argv[1]);
-        (void) mkdir(argv[2], 0700); /* may be there already */
-        int cache_fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        must(cache_fd < 0 ? -errno : 0, argv[2]);
-        int downloads_fd = directory_open_or_make(cache_fd, "downloads", 0700);
-        must(downloads_fd, "downloads");
-        record = (InterpreterRecord){ .path = argv[4],
-                                      .report = probe(argv[4], argv[5], cache_fd) };
-        request.python = argv[4];
-        request.interpreters = &record;
-        request.n_interpreters = 1;
-        begin = now_usec();
-        int fetch_fd = request.index.offline
-                        ? -EBADF
-                        : start_fetch(argv[3], &request.index, downloads_fd, &child);
-        const char *trace = getenv("BLAST_RESOLVER_TRACE");
-        int trace_fd = trace ? open(trace, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
-        must(resolution_run(
-                             &(ResolutionInput){
-                                             .request = &request,
-                                             .project_fd = project_fd,
-                                             .cache_fd = cache_fd,
-                                             .fetch_fd = fetch_fd,
-                                             .trace_fd = trace_fd,
-                             },
-                             &answer),
-             "resolution");
-        getrusage(RUSAGE_SELF, &usage);
-        fprintf(stderr,
-                "%.1f ms, %.1f ms of CPU, %zu packages, %u decisions%s\n",
-                (double) (now_usec() - begin) / 1000,
-                (double) usage.ru_utime.tv_sec * 1000 + (double) usage.ru_utime.tv_usec / 1000,
-                answer.lock ? answer.lock->n_packages : 0,
-                answer.n_decisions,
-                answer.lock_was_current ? ", the lock was current" : "");
-        status = show(&answer, project_fd, writes);
-        if (fetch_fd >= 0)
-                close(fetch_fd);
-        return status;
+        return run(argv, &request, writes);
 }

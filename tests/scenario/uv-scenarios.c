@@ -115,11 +115,9 @@ static void read_python(const TomlValue *root, char buffer[static 32]) {
                 text = toml_string(toml_find(toml_find(root, "environment"), "python"));
         if (!text)
                 text = is_true(options, "universal") ? "3.13" : "3.12";
-        snprintf(buffer, 32, "%.*s", (int) strcspn(text, ","), text);
-        for (const char *c = buffer; *c; c++)
+        for (const char *c = text; *c && *c != ','; c++)
                 n_dots += *c == '.';
-        if (n_dots == 1)
-                strcat(buffer, ".0");
+        snprintf(buffer, 32, "%.*s%s", (int) strcspn(text, ","), text, n_dots == 1 ? ".0" : "");
 }
 
 /* Whether a version is expected of @name; @ret_is_right: and this one. */
