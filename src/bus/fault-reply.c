@@ -6,6 +6,19 @@
 #include "bus/append.h"
 #include "bus/fault-reply.h"
 
+/* A subject longer than that hides the sentence behind it. */
+enum {
+        SUBJECT_SIZE_MAX = 300
+};
+
+char *fault_sentence(const Fault *fault) {
+        const char *message = fault->message ?: "";
+        bool named = text_is_empty(fault->subject) || strstr(message, fault->subject) ||
+                        strlen(fault->subject) > SUBJECT_SIZE_MAX;
+
+        return string_format("%s%s%s", named ? "" : fault->subject, named ? "" : ": ", message);
+}
+
 int fault_reply(sd_bus_error *error, const Fault *fault, int r) {
         if (!fault_is_set(fault)) {
                 FaultCode code = fault_code_from_errno(r);
@@ -16,15 +29,11 @@ int fault_reply(sd_bus_error *error, const Fault *fault, int r) {
                 return fault_reply_format(error, code, "%s.", reason ?: "Unknown error");
         }
 
-        const char *message = fault->message ?: "";
-        bool named = text_is_empty(fault->subject) || strstr(message, fault->subject);
         bool hinted = !text_is_empty(fault->hint);
-
+        _cleanup_(freep) char *sentence = fault_sentence(fault);
         _cleanup_(freep) char *text =
-                        string_format("%s%s%s%s%s",
-                                      named ? "" : fault->subject,
-                                      named ? "" : ": ",
-                                      message,
+                        string_format("%s%s%s",
+                                      sentence ?: "",
                                       hinted ? "\nHint: " : "",
                                       hinted ? fault->hint : "");
         _cleanup_(freep) char *clean = text_for_bus(text);

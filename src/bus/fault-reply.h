@@ -8,6 +8,9 @@
 
 #include "basic/fault.h"
 
+/* "<subject>: <sentence>", or the sentence alone where it names its subject. NULL without memory. */
+_must_use_ char *fault_sentence(const Fault *fault);
+
 /* Fills @error from @fault, or from errno @r where nobody explained it. Returns a negative errno, for
  * handlers to return. */
 int fault_reply(sd_bus_error *error, const Fault *fault, int r);

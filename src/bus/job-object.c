@@ -163,7 +163,8 @@ void job_book_ended(JobBook *book, Job *job) {
         const Fault *fault = job_get_fault(job);
         char path[JOB_PATH_SIZE];
         bool has_failed = streq(job_get_result(job), "failed");
-        _cleanup_(freep) char *message = text_for_bus(fault ? fault->message : NULL);
+        _cleanup_(freep) char *sentence = fault ? fault_sentence(fault) : NULL;
+        _cleanup_(freep) char *message = text_for_bus(sentence);
 
         if (!entry)
                 return;
@@ -341,6 +342,7 @@ static int append_changes(sd_bus_message *reply, const Job *job) {
 static int reply_with_result(sd_bus_message *message, const Job *job) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const Fault *fault = job_get_fault(job);
+        _cleanup_(freep) char *sentence = fault ? fault_sentence(fault) : NULL;
         int r;
 
         r = sd_bus_message_new_method_return(message, &reply);
@@ -353,7 +355,7 @@ static int reply_with_result(sd_bus_message *message, const Job *job) {
                         fault_is_set(fault) ? fault_code_to_error_name(fault->code) : "");
         if (r < 0)
                 return r;
-        r = append_text(reply, fault ? fault->message : NULL);
+        r = append_text(reply, sentence);
         if (r < 0)
                 return r;
         r = append_text(reply, fault ? fault->hint : NULL);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "basic/file.h"
@@ -22,7 +23,9 @@
 
 /* A cold resolution of a large project may take its time; single calls answer at once. */
 enum {
-        CALL_TIMEOUT_SEC = 120
+        CALL_TIMEOUT_SEC = 120,
+        RECONNECTS_MAX = 50,
+        RECONNECT_PAUSE_MSEC = 20,
 };
 
 static bool service_is_installed(void) {
@@ -52,18 +55,16 @@ static int connect_system(Client *client) {
         return 0;
 }
 
-static int connect_private(Client *client) {
+static int open_private(Client *client, sd_bus **ret) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         int fd, r;
 
+        r = sd_bus_new(&bus);
+        if (r < 0)
+                return r;
         fd = daemon_connect(&client->fault);
         if (fd < 0)
                 return fd;
-        r = sd_bus_new(&bus);
-        if (r < 0) {
-                (void) fd_close(fd);
-                return r;
-        }
         r = sd_bus_set_fd(bus, fd, fd);
         if (r < 0) {
                 (void) fd_close(fd);
@@ -74,16 +75,49 @@ static int connect_private(Client *client) {
                 return r;
         r = sd_bus_start(bus);
         if (r < 0)
-                return fault_set(
-                                &client->fault,
-                                r,
-                                FAULT_NO_SERVICE,
-                                NULL,
-                                "The daemon does not answer: %s.",
-                                strerror(-r));
-        client->bus = TAKE_PTR(bus);
-        client->is_private = true;
+                return r;
+        *ret = TAKE_PTR(bus);
         return 0;
+}
+
+static bool is_lost(int error) {
+        return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE;
+}
+
+/* A daemon that is just ending may still take a connection: only an answer shows that it lives. */
+static int connect_private(Client *client) {
+        const struct timespec pause = { .tv_nsec = RECONNECT_PAUSE_MSEC * 1000000L };
+        int r;
+
+        for (int i = 0; i < RECONNECTS_MAX; i++) {
+                _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+                r = open_private(client, &bus);
+                if (r >= 0)
+                        r = sd_bus_call_method(
+                                        bus,
+                                        NULL,
+                                        "/",
+                                        "org.freedesktop.DBus.Peer",
+                                        "Ping",
+                                        NULL,
+                                        NULL,
+                                        NULL);
+                if (r >= 0) {
+                        client->bus = TAKE_PTR(bus);
+                        client->is_private = true;
+                        return 0;
+                }
+                if (!is_lost(r))
+                        break;
+                (void) nanosleep(&pause, NULL);
+        }
+        return fault_set(
+                        &client->fault,
+                        r,
+                        FAULT_NO_SERVICE,
+                        NULL,
+                        "The daemon does not answer: %s.",
+                        strerror(-r));
 }
 
 int client_connect(Client *client) {
@@ -146,10 +180,10 @@ int client_message(Client *client, const char *path, const char *method, sd_bus_
         return sd_bus_message_set_allow_interactive_authorization(*ret, true);
 }
 
-/* The service appends the hint on a line of its own after "\nhint: ". */
+/* The service appends the hint on a line of its own after "\nHint: ". */
 static int fault_from_error(Client *client, const sd_bus_error *error, int r) {
         FaultCode code = fault_code_from_error_name(error->name ?: "");
-        const char *message = error->message ?: strerror(-r), *hint = strstr(message, "\nhint: ");
+        const char *message = error->message ?: strerror(-r), *hint = strstr(message, "\nHint: ");
 
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
             sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) || r == -ECONNRESET ||
@@ -161,7 +195,7 @@ static int fault_from_error(Client *client, const sd_bus_error *error, int r) {
         size_t length = hint ? (size_t) (hint - message) : strlen(message);
         (void) fault_set(&client->fault, r, code, NULL, "%.*s", (int) length, message);
         if (hint)
-                fault_hint(&client->fault, "%s", hint + strlen("\nhint: "));
+                fault_hint(&client->fault, "%s", hint + strlen("\nHint: "));
         return r;
 }
 

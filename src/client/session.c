@@ -445,23 +445,28 @@ static int start(Session *session, char *const *argv) {
 
 static int run(Session *session, char *const *argv) {
         Client *client = session->client;
-        sd_event_source **control = &session->sources[session->n_sources];
         int r;
 
         r = prepare_stdio(session);
+        if (r < 0)
+                return r;
+        r = watch_signals(session); /* before the program can ask for one */
         if (r < 0)
                 return r;
         r = start(session, argv);
         if (r < 0)
                 return r;
         close_theirs(session);
-        r = sd_event_add_io(client->event, control, session->control, EPOLLIN, on_control, session);
+        r =
+                        sd_event_add_io(client->event,
+                                        &session->sources[session->n_sources],
+                                        session->control,
+                                        EPOLLIN,
+                                        on_control,
+                                        session);
         if (r < 0)
                 return r;
         session->n_sources++;
-        r = watch_signals(session);
-        if (r < 0)
-                return r;
         r = start_relays(session);
         if (r < 0)
                 return r;

@@ -48,7 +48,7 @@ class FaultsTest(EmbeddedTest):
 
     def test_wheel_for_another_platform(self) -> None:
         self.world.index.add_wheel("alpha", "1.0", tag="cp311-cp311-win_amd64")
-        self.fails(self.want("alpha"), 15, "alpha", "win_amd64")
+        self.fails(self.want("alpha"), 15, "alpha", "Windows")
 
     def test_hash_mismatch(self) -> None:
         self.world.index.add_wheel("alpha", "1.0", sha256="0" * 64)
@@ -80,6 +80,7 @@ class FaultsTest(EmbeddedTest):
         self.fails(self.want("alpha"), 19, url.split("//")[1].split("/")[0])
 
     def test_index_page_is_nonsense(self) -> None:
+        self.world.index.add_wheel("alpha", "1.0")
         self.world.index.fault(r"/simple/alpha/", "page", "[1, 2")
         self.fails(self.want("alpha"), 21, "alpha")
 
@@ -114,7 +115,7 @@ class FaultsTest(EmbeddedTest):
             done = self.world.blast(".", "install")  # type: ignore[arg-type]
         finally:
             os.chdir(before)
-        self.fails(done, 25, "long")
+        self.assertLess(len(self.fails(done, 25, "limit")), 1000)
 
     def test_disk_full(self) -> None:
         if os.geteuid() != 0:
@@ -125,7 +126,7 @@ class FaultsTest(EmbeddedTest):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", str(cache)], check=True)
         self.world.give(cache)
         try:
-            self.fails(self.want("alpha"), 23, "full")
+            self.fails(self.want("alpha"), 23, "space", "cache directory")
         finally:
             self.world.stop_daemon()
             subprocess.run(["umount", "-l", str(cache)], check=True)

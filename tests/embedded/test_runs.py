@@ -101,8 +101,8 @@ class RunsTest(EmbeddedTest):
         self.assertEqual(sleeper.wait(30), 128 + 9)
 
     def test_signals_to_the_client_reach_the_program(self) -> None:
-        code = ("import signal, sys, time\n"
-                "signal.signal(signal.SIGUSR1, lambda *a: (print('usr1', flush=True), sys.exit(3)))\n"
+        code = ("import os, signal, sys, time\n"
+                "signal.signal(signal.SIGUSR1, lambda *a: (os.write(1, b'usr1\\n'), sys.exit(3)))\n"
                 "print('up', flush=True); time.sleep(1000)")
         client = self.world.spawn(self.project, "run", "--", "python", "-c", code)
         self.assertEqual(client.stdout.readline(), "up\n")
@@ -156,7 +156,7 @@ class RunsTest(EmbeddedTest):
         self.assertEqual(self.ok(self.run_python(code)).strip(), "False ['0', '1', '2', '3']")
 
     def test_paths_with_spaces_and_letters_of_all_kinds(self) -> None:
-        odd = self.world.project("ein schönes 项目, mit: Allem", requirements="alpha\n")
+        odd = self.world.project("ein schönes 项目, mit 'Allem'", requirements="alpha\n")
         out = self.ok(self.world.blast(odd, "start", "--", "python", "-c", "import alpha, os; print(os.getcwd())"))
         self.assertEqual(out.strip(), str(odd))
 
