@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import selectors
+import select
 import shutil
 import signal
 import socket
@@ -41,6 +41,28 @@ FAULT = f"{NAME}.Error."
 NOBODY = 65534
 
 
+class Lines:
+    """Lines of a pipe, each waited for with a deadline (a buffered file and select() do not mix)."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._data = b""
+
+    def next(self, timeout: float) -> str:
+        """Errors: TimeoutError, EOFError."""
+        deadline = time.monotonic() + timeout
+        while b"\n" not in self._data:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._fd], [], [], left)[0]:
+                raise TimeoutError("no line came in time")
+            data = os.read(self._fd, 65536)
+            if not data:
+                raise EOFError("the other side ended")
+            self._data += data
+        line, _, self._data = self._data.partition(b"\n")
+        return line.decode()
+
+
 class BusctlError(Exception):
     """busctl failed."""
 
@@ -57,8 +79,8 @@ class Stage:
         self.index: Any = None
         self.service: Optional[subprocess.Popen[bytes]] = None
         self._bus: Optional[subprocess.Popen[bytes]] = None
-        self._polkit: Optional[subprocess.Popen[str]] = None
-        self._polkit_lines: list[dict[str, Any]] = []
+        self._polkit: Optional[subprocess.Popen[bytes]] = None
+        self._polkit_lines: Optional[Lines] = None
         self._connections: list[Connection] = []
 
     # Directories and environment
@@ -121,20 +143,16 @@ class Stage:
             [sys.executable, ROOT / "tests" / "fakes" / "polkit.py", *arguments],
             env=self.environ(),
             stdout=subprocess.PIPE,
-            text=True,
         )
         assert self._polkit.stdout
-        if self._polkit.stdout.readline() != "ready\n":
+        self._polkit_lines = Lines(self._polkit.stdout.fileno())
+        if self._polkit_lines.next(20) != "ready":
             raise RuntimeError("the fake polkit did not start")
 
     def polkit_line(self, timeout: float = 10) -> dict[str, Any]:
         """The next thing polkit was asked or told. Errors: TimeoutError."""
-        assert self._polkit and self._polkit.stdout
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._polkit.stdout, selectors.EVENT_READ)
-            if not selector.select(timeout):
-                raise TimeoutError("polkit was not asked")
-        line: dict[str, Any] = json.loads(self._polkit.stdout.readline())
+        assert self._polkit_lines
+        line: dict[str, Any] = json.loads(self._polkit_lines.next(timeout))
         return line
 
     def set_verdict(self, action: str, verdict: str) -> None:

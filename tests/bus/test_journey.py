@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-from stage import ENVIRONMENT, FAULT, JOB, MANAGER, MANAGER_PATH, NAME, BusTest, main, socketpair
+from stage import ENVIRONMENT, FAULT, JOB, MANAGER, MANAGER_PATH, NAME, BusTest, Lines, main, socketpair
 from wire import BusError, Connection, Variant
 
 PYPROJECT = """\
@@ -75,8 +74,17 @@ class Busctl(BusTest):
             stderr=subprocess.DEVNULL,
         )
         self.addCleanup(self.end_monitor)
+        assert self.monitor.stdout
+        self.lines = Lines(self.monitor.stdout.fileno())
         self.messages: list[dict[str, Any]] = []
-        time.sleep(0.5)  # busctl does not say when it listens
+        for _ in range(100):  # busctl does not say when it listens: until it shows a call
+            self.stage.busctl("call", NAME, "/", "org.freedesktop.DBus.Peer", "Ping")
+            try:
+                self.lines.next(0.1)
+                return
+            except TimeoutError:
+                pass
+        self.fail("busctl monitor shows nothing")
 
     def end_monitor(self) -> None:
         self.monitor.terminate()
@@ -85,17 +93,13 @@ class Busctl(BusTest):
         self.monitor.stdout.close()
 
     def watch(self, job: str, timeout: float) -> dict[str, Any]:
-        assert self.monitor.stdout
         deadline = time.monotonic() + timeout
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.monitor.stdout, selectors.EVENT_READ)
-            while selector.select(deadline - time.monotonic()):
-                message = json.loads(self.monitor.stdout.readline())
-                self.messages.append(message)
-                if message.get("member") == "JobRemoved" and message["payload"]["data"][1] == job:
-                    keys = ("number", "job", "result", "error", "message")
-                    return dict(zip(keys, message["payload"]["data"]))
-        raise TimeoutError(f"{job} did not end")
+        while True:
+            message = json.loads(self.lines.next(deadline - time.monotonic()))
+            self.messages.append(message)
+            if message.get("member") == "JobRemoved" and message["payload"]["data"][1] == job:
+                keys = ("number", "job", "result", "error", "message")
+                return dict(zip(keys, message["payload"]["data"], strict=True))
 
     def test_install_run_watch_kill_rollback_delete(self) -> None:
         self.setup_monitor()
