@@ -102,8 +102,8 @@ static const char *system_of(Text platform) {
 }
 
 typedef struct Words {
-        const char *items[16];
-        size_t lengths[16];
+        const char *items[6];
+        size_t lengths[6];
         size_t n_items;
         bool has_more;
 } Words;
@@ -132,9 +132,22 @@ static void words_add_to(Builder *builder, const Words *words) {
                 builder_add(builder, " and others");
 }
 
-/* Which systems and Pythons the wheels of these versions are for. */
+/* Whether programs for the platform could run here, whatever version of its C library it wants. */
+static bool is_our_platform(const Resolver *resolver, Text platform) {
+        const TagSet *tags = resolver->input.tags;
+        const char *best = tag_set_count(tags) > 0 ? tag_set_at(tags, 0).platform : "";
+        const char *machine = resolver->input.markers->values[MARKER_PLATFORM_MACHINE];
+        bool is_ours = streq(system_of(text_of(best)), system_of(platform));
+
+        if (text_equals_string(platform, "any"))
+                return true;
+        return is_ours && (!machine || text_ends_with(platform, machine));
+}
+
+/* Which systems the wheels of these versions are for, and which Pythons on ours. */
 static void
-collect_wheels(const Candidates *candidates,
+collect_wheels(const Resolver *resolver,
+               const Candidates *candidates,
                const VersionSet *set,
                Words *systems,
                Words *pythons) {
@@ -147,25 +160,36 @@ collect_wheels(const Candidates *candidates,
                         if (item->files[k]->kind != INDEX_FILE_WHEEL ||
                             !text_cut(&rest, '-', &python) || !text_cut(&rest, '-', &abi))
                                 continue;
-                        words_add(pythons, python.data, python.length);
                         while (text_cut(&rest, '.', &platform)) {
                                 const char *system = system_of(platform);
 
                                 words_add(systems, system, strlen(system));
+                                if (is_our_platform(resolver, platform))
+                                        words_add(pythons, python.data, python.length);
                         }
                 }
         }
 }
 
-static void add_wheels(Builder *builder, const Candidates *candidates, const VersionSet *set) {
+static void
+add_wheels(const Resolver *resolver,
+           Builder *builder,
+           const Candidates *candidates,
+           const VersionSet *set) {
         Words systems = { 0 }, pythons = { 0 };
 
-        collect_wheels(candidates, set, &systems, &pythons);
-        builder_add(builder, " has wheels only for ");
-        words_add_to(builder, &systems);
-        builder_add(builder, " with ");
-        words_add_to(builder, &pythons);
-        builder_add(builder, " (none fits this machine and its Python)");
+        collect_wheels(resolver, candidates, set, &systems, &pythons);
+        if (pythons.n_items > 0) {
+                builder_add_format(
+                                builder,
+                                " has no wheel for Python %s (there are wheels for ",
+                                resolver->input.python->text);
+                words_add_to(builder, &pythons);
+        } else {
+                builder_add(builder, " has no wheel for this machine (there are wheels for ");
+                words_add_to(builder, &systems);
+        }
+        builder_add_char(builder, ')');
 }
 
 static void add_yanked(Builder *builder, const Candidates *candidates, const VersionSet *set) {
@@ -218,7 +242,7 @@ static void add_unusable(const Resolver *resolver, Builder *builder, const Incom
                                 resolver->input.python->text);
                 break;
         case CANDIDATE_WRONG_WHEEL:
-                add_wheels(builder, candidates, set);
+                add_wheels(resolver, builder, candidates, set);
                 break;
         default:
                 builder_add(builder, " exists only as source, which Blast does not build");

@@ -288,6 +288,24 @@ static int read_preferences(Solve *solve) {
         return 0;
 }
 
+/* With --require-hashes every package must be named with one. */
+static int check_hashes(Solve *solve, const ResolverPackage *package) {
+        if (!solve->resolution->project.require_hashes)
+                return 0;
+        for (size_t i = 0; i < solve->n_roots; i++)
+                if (solve->roots[i].hashes &&
+                    streq(solve->roots[i].requirement->name, package->name))
+                        return 0;
+        return fault_set(
+                        solve->resolution->fault,
+                        -EINVAL,
+                        FAULT_PROJECT_INVALID,
+                        package->name,
+                        "The project asks for hashes of everything, but names none for '%s' %s.",
+                        package->name,
+                        package->version->text);
+}
+
 static int fill_package(Solve *solve, const ResolverPackage *from, LockPackage *package) {
         const IndexFile *wheel = from->wheel;
         int r;
@@ -367,7 +385,9 @@ static int make_lock(Solve *solve) {
         if (!lock.packages)
                 return -ENOMEM;
         for (size_t i = 0; i < lock.n_packages; i++) {
-                r = fill_package(solve, &packages[i], &lock.packages[i]);
+                r = check_hashes(solve, &packages[i]);
+                if (r >= 0)
+                        r = fill_package(solve, &packages[i], &lock.packages[i]);
                 if (r >= 0)
                         r = fill_needs(solve, packages, lock.n_packages, i, &lock.packages[i]);
                 if (r < 0)
