@@ -222,7 +222,10 @@ static int run(char **argv, ResolveRequest *request, bool writes) {
                 fetch_fd = start_fetch(argv[3], &request->index, place.downloads_fd, &child);
         input.fetch_fd = fetch_fd;
         measure(&input, begin, &answer);
-        return show(&answer, place.project_fd, writes);
+        int status = show(&answer, place.project_fd, writes);
+        resolve_answer_done(&answer);
+        free(record.report);
+        return status;
 }
 
 int main(int argc, char **argv) {
@@ -241,5 +244,8 @@ int main(int argc, char **argv) {
         read_options(&request, argc - 6, argv + 6, &writes);
         if (!request.index.index_url)
                 request.index.index_url = string_format("%s", BLAST_INDEX_URL);
-        return run(argv, &request, writes);
+        int status = run(argv, &request, writes);
+        strings_free(request.requirements);
+        index_settings_done(&request.index);
+        return status;
 }
