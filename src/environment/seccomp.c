@@ -40,6 +40,7 @@ enum {
 
 #define MASK_32 UINT64_C(0xffffffff)
 
+/* clang-format off: a list to be read, not a column */
 static const char *const allowed_calls[] = {
         /* files and directories */
         "access",
@@ -351,8 +352,10 @@ static const char *const allowed_calls[] = {
         "landlock_create_ruleset",
         "landlock_restrict_self",
 };
+/* clang-format on */
 
 /* Known, and refused with a reason a program can print. What is in neither list does not exist. */
+/* clang-format off: a list to be read, not a column */
 static const char *const refused_calls[] = {
         "acct",
         "add_key",
@@ -410,6 +413,7 @@ static const char *const refused_calls[] = {
         "umount2",
         "vhangup",
 };
+/* clang-format on */
 
 static void filter_releasep(scmp_filter_ctx *filter) {
         if (*filter)
@@ -485,7 +489,7 @@ refuse_masked(scmp_filter_ctx filter,
 static int refuse_families(scmp_filter_ctx filter, int call) {
         const uint32_t action = SCMP_ACT_ERRNO(EAFNOSUPPORT);
         const struct scmp_arg_cmp above = SCMP_CMP(0, SCMP_CMP_GT, FAMILY_LAST);
-        const struct scmp_arg_cmp raw = SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW);
+        static const int raw_families[] = { AF_INET, AF_INET6 };
         const struct scmp_arg_cmp mptcp = SCMP_CMP(2, SCMP_CMP_MASKED_EQ, MASK_32, PROTOCOL_MPTCP);
         int r;
 
@@ -497,8 +501,14 @@ static int refuse_families(scmp_filter_ctx filter, int call) {
                 if (family != AF_UNIX && family != AF_INET)
                         r = seccomp_rule_add_array(filter, action, call, 1, &is_family);
         }
-        if (r >= 0)
-                r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), call, 1, &raw);
+        for (size_t i = 0; i < ELEMENTSOF(raw_families) && r >= 0; i++) {
+                const struct scmp_arg_cmp raw[] = {
+                        SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t) raw_families[i]),
+                        SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW),
+                };
+                r = seccomp_rule_add_array(
+                                filter, SCMP_ACT_ERRNO(EPERM), call, ELEMENTSOF(raw), raw);
+        }
         if (r >= 0)
                 r = seccomp_rule_add_array(
                                 filter, SCMP_ACT_ERRNO(EPROTONOSUPPORT), call, 1, &mptcp);
