@@ -65,6 +65,7 @@ typedef struct Offenders {
         size_t n_mounts;
 } Offenders;
 
+/* @name starts with "+": libmount reads a plain "nosuid" as "not suid", which is true of every mount. */
 static bool has_option(struct libmnt_fs *fs, const char *name) {
         return mnt_fs_match_options(fs, name) == 1;
 }
@@ -93,11 +94,11 @@ static void look_at(struct libmnt_fs *fs, Offenders *offenders) {
         if (!target || !type)
                 return;
         offenders->n_mounts++;
-        if (!has_option(fs, "nosuid"))
+        if (!has_option(fs, "+nosuid"))
                 note(offenders->set_id, target);
-        if (!has_option(fs, "nodev") && !path_is_below(target, "/dev"))
+        if (!has_option(fs, "+nodev") && !path_is_below(target, "/dev"))
                 note(offenders->device, target);
-        if (!has_option(fs, "ro") && !may_be_writable(target, type))
+        if (!has_option(fs, "+ro") && !may_be_writable(target, type))
                 note(offenders->writable, target);
 }
 

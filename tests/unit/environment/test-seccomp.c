@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/* Loads the filter in a child process and tries. */
+
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "environment/isolate.h"
+#include "environment/seccomp.h"
+#include "test.h"
+
+/* The errno of @attempt behind the filter, 0 if it got through. */
+static int behind_filter(long (*attempt)(void)) {
+        int fd = -EBADF, status;
+        pid_t pid;
+
+        ASSERT_OK(sandbox_filter(&fd));
+        pid = fork();
+        ASSERT_TRUE(pid >= 0);
+        if (pid == 0) {
+                if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || isolate_filter(fd) < 0)
+                        _exit(255);
+                errno = 0;
+                _exit(attempt() < 0 ? errno : 0);
+        }
+        ASSERT_INT(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static long try_pid(void) {
+        return syscall(SYS_getppid);
+}
+static long try_clone3(void) {
+        return syscall(SYS_clone3, NULL, 0);
+}
+static long try_unknown(void) {
+        return syscall(4000);
+}
+static long try_mount(void) {
+        return syscall(SYS_mount, NULL, NULL, NULL, 0, NULL);
+}
+static long try_packet(void) {
+        return socket(AF_PACKET, SOCK_DGRAM, 0);
+}
+static long try_unix(void) {
+        return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+static long try_hidden_family(void) {
+        return syscall(SYS_socket, (1L << 32) | AF_NETLINK, SOCK_DGRAM, 0);
+}
+static long try_inject(void) {
+        return syscall(SYS_ioctl, 0, (1L << 32) | TIOCSTI, "x");
+}
+static long try_set_id(void) {
+        return syscall(SYS_chmod, "/nonexistent", S_ISUID | 0755);
+}
+static long try_mode(void) {
+        return syscall(SYS_chmod, "/nonexistent", 0755);
+}
+static long try_namespace(void) {
+        return unshare(CLONE_NEWUSER);
+}
+static long try_files(void) {
+        return unshare(CLONE_FILES);
+}
+static long try_personality(void) {
+        return syscall(SYS_personality, 0x0040000UL);
+}
+static long try_personality_query(void) {
+        return syscall(SYS_personality, 0xffffffffUL);
+}
+
+TEST(filter_lets_ordinary_calls_through) {
+        ASSERT_INT(behind_filter(try_pid), 0);
+        ASSERT_INT(behind_filter(try_unix), 0);
+        ASSERT_INT(behind_filter(try_files), 0);
+        ASSERT_INT(behind_filter(try_personality_query), 0);
+        ASSERT_INT(behind_filter(try_mode), ENOENT);
+}
+
+TEST(filter_says_that_unknown_calls_do_not_exist) {
+        ASSERT_INT(behind_filter(try_clone3), ENOSYS);
+        ASSERT_INT(behind_filter(try_unknown), ENOSYS);
+}
+
+TEST(filter_refuses_by_number) {
+        ASSERT_INT(behind_filter(try_mount), EPERM);
+}
+
+TEST(filter_refuses_by_argument) {
+        ASSERT_INT(behind_filter(try_packet), EAFNOSUPPORT);
+        ASSERT_INT(behind_filter(try_set_id), EPERM);
+        ASSERT_INT(behind_filter(try_namespace), EPERM);
+        ASSERT_INT(behind_filter(try_personality), EPERM);
+}
+
+TEST(filter_is_not_misled_by_high_bits) {
+        ASSERT_INT(behind_filter(try_hidden_family), EAFNOSUPPORT);
+        ASSERT_INT(behind_filter(try_inject), EPERM);
+}
+
+TEST(filter_is_made_once) {
+        int first = -EBADF, second = -EBADF;
+
+        ASSERT_OK(sandbox_filter(&first));
+        ASSERT_OK(sandbox_filter(&second));
+        ASSERT_INT(first, second);
+}
+
+TEST(filter_that_is_no_filter_is_refused) {
+        int fd = memfd_create("x", MFD_CLOEXEC);
+
+        ASSERT_TRUE(fd >= 0);
+        ASSERT_ERROR(isolate_filter(fd), EPERM); /* not sealed */
+        (void) close(fd);
+}
