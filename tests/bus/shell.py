@@ -37,7 +37,7 @@ def main() -> int:
     arguments = parse()
     build = arguments.build.resolve()
     os.environ["BLAST_BUILD"] = str(build)
-    from stage import MANAGER_PATH, NAME, Stage  # after BLAST_BUILD, which it reads
+    from bus_stage import MANAGER_PATH, NAME, Stage  # after BLAST_BUILD, which it reads
 
     directory = build / "dev"
     directory.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 from typing import Any, Callable
 
-from stage import (
+from bus_stage import (
     FAULT,
     MANAGER,
     MANAGER_PATH,

@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Any, Callable
 
-from stage import (
+from bus_stage import (
     ENVIRONMENT,
     FAULT,
     JOB,

@@ -7,7 +7,7 @@ import os
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
-from stage import BUILD, ENVIRONMENT, JOB, MANAGER, MANAGER_PATH, NAME, ROOT, BusTest, main
+from bus_stage import BUILD, ENVIRONMENT, JOB, MANAGER, MANAGER_PATH, NAME, ROOT, BusTest, main
 
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
 

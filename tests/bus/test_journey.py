@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stage import ENVIRONMENT, FAULT, JOB, MANAGER, MANAGER_PATH, NAME, BusTest, Lines, main, socketpair
+from bus_stage import ENVIRONMENT, FAULT, JOB, MANAGER, MANAGER_PATH, NAME, BusTest, Lines, main, socketpair
 from wire import BusError, Connection, Variant
 
 PYPROJECT = """\

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from stage import BUILD, MANAGER, MANAGER_PATH, NAME, BusctlError, BusTest, main
+from bus_stage import BUILD, MANAGER, MANAGER_PATH, NAME, BusctlError, BusTest, main
 from wire import Disconnected
 
 PROGRAM = os.environ.get("BLASTD", str(BUILD / "src" / "daemon" / "blastd"))
