@@ -157,43 +157,6 @@ int copy_tree(int from_directory_fd,
         return copy_at_depth(from_directory_fd, from_name, to_directory_fd, to_name, 0);
 }
 
-static int visit_tree(int directory_fd, int (*visit)(int fd), unsigned depth) {
-        _cleanup_(strings_freep) char **names = NULL;
-        int r;
-
-        r = depth == COPY_DEPTH_MAX ? -ELOOP : directory_list(directory_fd, &names);
-        if (r < 0)
-                return r;
-        FOREACH_TEXT(name, names) {
-                _cleanup_close_ int fd =
-                                file_open_beneath(directory_fd, name, O_RDONLY | O_NONBLOCK, 0);
-                struct stat status;
-
-                if (fd == -ELOOP) /* a link: it is durable with its directory */
-                        continue;
-                if (fd < 0)
-                        return fd;
-                if (fstat(fd, &status) < 0)
-                        return -errno;
-                r = S_ISDIR(status.st_mode) ? visit_tree(fd, visit, depth + 1) : visit(fd);
-                if (r < 0)
-                        return r;
-        }
-        return visit(directory_fd);
-}
-
-static int start_writing(int fd) {
-        /* Only a hint; directories and some file systems refuse it. */
-        (void) sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-        return 0;
-}
-
-static int make_durable(int fd) {
-        return fsync(fd) < 0 ? -errno : 0;
-}
-
 int tree_sync(int directory_fd) {
-        int r = visit_tree(directory_fd, start_writing, 0);
-
-        return r < 0 ? r : visit_tree(directory_fd, make_durable, 0);
+        return syncfs(directory_fd) < 0 ? -errno : 0;
 }

@@ -6,8 +6,7 @@
  *        files, scripts of every tree), data files and headers of trees, .blast/
  *     2. what was installed by hand into the predecessor's upper is copied forward
  *     3. .blast/record is written, last, because it names what was carried
- *     4. write-back is started for every file, then each file and directory is fsynced: the first fsync
- *        commits the file system's transaction, the rest find theirs done (dpkg's order)
+ *     4. the file system is flushed once (tree_sync())
  *     5. one rename to generations/<n>, fsync of the parent
  *
  * The first tree that brings a script or data file wins, in the order of the lock; the others are told

@@ -3,11 +3,12 @@
 /* Carries out goals without a bus, for test_sync.py and test_recovery.py: one coordinator, one environment,
  * one goal after the other, and everything that is to be seen printed as lines of words.
  *
- *     sync-drive PROJECT VERB [ARGUMENT…] [+ VERB [ARGUMENT…]]…
+ *     sync-drive PROJECT VERB [ARGUMENT…] [+ VERB [ARGUMENT…]]…       "&" for "+": without waiting
  *
  * Directories come from STATE_DIRECTORY, CACHE_DIRECTORY, RUNTIME_DIRECTORY; the index from INDEX_URL; "@" in
  * place of a project is none. Verbs are those of goals, and "dry-run", "offline-sync", "frozen-sync",
- * "locked-sync", "settle" (wait until nothing is made in the background), "show". */
+ * "locked-sync", "settle" (wait until nothing is made in the background),
+ * "kill SIGNAL" (all programs), "show". */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,9 +27,9 @@ typedef struct Drive {
         Coordinator *coordinator;
         Environment *environment;
         int project_fd;
-        uint32_t wanted; /* number of the job that is waited for */
+        unsigned n_pending; /* jobs that were started and have not ended */
+        Job *last;
         bool has_failed;
-        bool is_idle;
         char phase[32];
 } Drive;
 
@@ -93,8 +94,6 @@ static void print_plan(const Plan *plan) {
 static void on_job_ended(Job *job, void *userdata) {
         Drive *drive = userdata;
 
-        if (job_get_number(job) != drive->wanted)
-                return;
         printf("job %s %s\n", goal_verb_to_string(job_get_goal(job)->verb), job_get_result(job));
         print_fault(job_get_fault(job));
         print_plan(job_get_plan(job));
@@ -106,7 +105,9 @@ static void on_job_ended(Job *job, void *userdata) {
                 printf("output %s\n", job_get_output(job));
         write_files(drive, job);
         drive->has_failed |= job_get_state(job) != JOB_DONE;
-        drive->wanted = 0;
+        drive->n_pending--;
+        if (drive->last == job)
+                drive->last = NULL;
         (void) fflush(stdout);
 }
 
@@ -228,13 +229,28 @@ static int act(Drive *drive, char **words) {
                 drive->has_failed = true;
                 return 0;
         }
-        drive->wanted = job_get_number(job);
-        while (drive->wanted != 0) {
-                r = sd_event_run(drive->event, UINT64_MAX);
-                if (r < 0)
-                        return r;
-        }
+        drive->n_pending++;
+        drive->last = job;
         return 0;
+}
+
+/* Runs the loop until every job has ended; CANCEL_AT=<phase> cancels the last one when it gets there. */
+static int wait_for_jobs(Drive *drive) {
+        const char *cancel_at = getenv("CANCEL_AT");
+        int r = 0;
+
+        while (r >= 0 && drive->n_pending > 0) {
+                Fault fault = {};
+                r = sd_event_run(drive->event, UINT64_MAX);
+                if (drive->last && cancel_at && streq(drive->phase, cancel_at)) {
+                        cancel_at = NULL;
+                        printf("cancel %s\n",
+                               job_cancel(drive->last, &fault) < 0 ? "refused" : "taken");
+                        print_fault(&fault);
+                        fault_done(&fault);
+                }
+        }
+        return r;
 }
 
 static int settle(Drive *drive) {
@@ -262,14 +278,21 @@ static void show(const Drive *drive) {
                        lock->packages[i].is_direct ? " direct" : "");
 }
 
-static int act_on(Drive *drive, char **words) {
+static int act_on(Drive *drive, char **words, bool is_waited_for) {
+        int r;
+
         if (streq(words[0], "settle"))
                 return settle(drive);
+        if (streq(words[0], "kill")) {
+                uint32_t n;
+                return run_signal(drive->environment, 0, atoi(words[1]), NULL, &n);
+        }
         if (streq(words[0], "show")) {
                 show(drive);
                 return 0;
         }
-        return act(drive, words);
+        r = act(drive, words);
+        return r < 0 || !is_waited_for ? r : wait_for_jobs(drive);
 }
 
 int main(int argc, char **argv) {
@@ -279,14 +302,14 @@ int main(int argc, char **argv) {
         log_open("sync-drive");
         if (argc < 3)
                 return 2;
-        /* Children of workers that were killed must not make us wait. */
         r = start(&drive, argv[1]);
         for (int i = 2; r >= 0 && i < argc;) {
                 int n = i;
-                while (n < argc && !streq(argv[n], "+"))
+                while (n < argc && !streq(argv[n], "+") && !streq(argv[n], "&"))
                         n++;
+                bool is_waited_for = n == argc || streq(argv[n], "+");
                 argv[n] = NULL; /* argv[argc] is NULL already */
-                r = act_on(&drive, argv + i);
+                r = act_on(&drive, argv + i, is_waited_for);
                 i = n + 1;
         }
         if (r < 0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -56,7 +58,7 @@ class Changes(Goals):
         subprocess.run(
             ["strace", "-f", "-qq", "-e", "trace=execve", "-o", str(trace), str(DRIVE)]
             + [str(self.stage.project), "sync"],
-            env=self.stage.environ(),
+            env={**self.stage.environ(), "ASAN_OPTIONS": "detect_leaks=0"},  # cannot be traced
             stdout=subprocess.DEVNULL,
             check=True,
         )
@@ -224,6 +226,100 @@ class Moves(Goals):
         outcome = self.stage.drive("sync", "+", "show", project=copy)
         self.assertNotEqual(outcome.one("environment").split()[0], before)
         self.assertEqual(outcome.one("generation"), "1")
+
+
+class Interruptions(Goals):
+    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(DRIVE), str(self.stage.project), *words],
+            env={**self.stage.environ(), **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for_child(self, process: subprocess.Popen[str], name: str) -> int:
+        """The pid of a worker of a name, once it runs."""
+        for _ in range(500):
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            for child in children:
+                try:
+                    if Path(f"/proc/{child}/comm").read_text().strip() == name:
+                        return int(child)
+                except OSError:
+                    continue  # it has ended meanwhile
+            time.sleep(0.02)
+        raise AssertionError(f"{name} was never seen")
+
+    def end(self, process: subprocess.Popen[str]) -> str:
+        output, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1, output + errors)
+        return output
+
+    def test_killed_fetcher_is_named(self) -> None:
+        self.stage.index.fault(r"\.whl$", "stall", "30")
+        process = self.start("sync")
+        child = self.wait_for_child(process, "blast-fetch")
+        time.sleep(0.3)
+        os.kill(child, signal.SIGKILL)
+        output = self.end(process)
+        self.assertIn("fault WorkerFailed [blast-", output)
+
+    def test_killed_resolver_is_named(self) -> None:
+        self.stage.index.fault(r"/simple/alpha/", "stall", "30")
+        process = self.start("sync")
+        self.wait_for_child(process, "blast-fetch")
+        os.kill(self.wait_for_child(process, "blast-resolve"), signal.SIGKILL)
+        self.assertIn("fault WorkerFailed [blast-resolve] blast-resolve was ended by signal 9", self.end(process))
+
+    def test_cancelled_job_leaves_nothing(self) -> None:
+        self.stage.index.fault(r"\.whl$", "stall", "30")
+        output = self.end(self.start("sync", CANCEL_AT="fetching"))
+        self.assertIn("cancel taken\njob sync cancelled\nfault Cancelled", output)
+        self.assertEqual(self.done("show").one("generation"), "0")
+        self.assertEqual(self.stage.leftovers(), [])
+
+    def test_change_that_is_being_made_is_not_cancelled(self) -> None:
+        outcome = subprocess.run(
+            [str(DRIVE), str(self.stage.project), "sync", "+", "show"],
+            env={**self.stage.environ(), "CANCEL_AT": "staging"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        self.assertIn("cancel refused\nfault Busy", outcome)
+        self.assertIn("generation 1", outcome)
+
+    def test_jobs_of_one_environment_follow_each_other(self) -> None:
+        outcome = self.done("sync", "&", "install", "gamma", "&", "remove", "gamma", "+", "show")
+        self.assertEqual(outcome.all("job"), ["sync done", "install done", "remove done"])
+        self.assertEqual(outcome.one("generation"), "3")
+
+    def test_job_behind_a_deletion_is_told(self) -> None:
+        self.done("sync")
+        outcome = self.stage.drive("delete", "&", "sync", "+", "settle")
+        self.assertEqual(outcome.all("job"), ["delete done", "sync failed"])
+        self.assertIn("NoEnvironment", outcome.one("fault"))
+
+    def test_running_program_does_not_hold_up_a_change(self) -> None:
+        self.done("sync")
+        outcome = self.done("run", "sleep", "2", "&", "install", "gamma", "+", "show")
+        self.assertEqual(outcome.all("job"), ["install done", "run done"])
+
+    def test_cancelled_run_ends_its_program(self) -> None:
+        self.done("sync")
+        output = self.end(self.start("run", "sleep", "1000", CANCEL_AT="running"))
+        self.assertIn("job run cancelled", output)
+
+    def test_program_survives_the_daemon_and_is_found_again(self) -> None:
+        self.done("sync")
+        process = self.start("run", "sleep", "1000")
+        self.wait_for_child(process, "blast-monitor")
+        time.sleep(0.5)
+        process.kill()
+        process.communicate()
+        self.assertEqual(self.done("show").one("environment").split()[1], "running")
+        self.assertEqual(self.done("kill", "9", "+", "settle", "+", "show").one("environment").split()[1], "ready")
 
 
 class StrangePath(Runs):

@@ -85,8 +85,8 @@ static void fill(GenerationDraft *draft, uint32_t number, uint32_t predecessor) 
                 .trees = new0(GenerationTree, 2),
                 .n_trees = 2,
         };
-        strcpy(draft->trees[0].name, TREE_A);
-        strcpy(draft->trees[1].name, TREE_B);
+        memcpy(draft->trees[0].name, TREE_A, sizeof(TREE_A));
+        memcpy(draft->trees[1].name, TREE_B, sizeof(TREE_B));
 }
 
 static void
