@@ -6,6 +6,10 @@
  * on side by side. A job that only waits (GOAL_RUN, GOAL_COMPLETE_VENV) leaves its queue when it begins, so
  * it holds up nobody. Jobs without an environment (GOAL_COLLECT) begin at once.
  *
+ * A job that has files for the project holds up the next one until its caller has written them, which
+ * shows in that nobody holds the job any more: else the second of two installations would not know of the
+ * first.
+ *
  * All of that is done in one place, on_wake(), a deferred event source: it ends the jobs whose outcome is
  * decided and begins those whose turn it is. Whoever changes something that may matter calls
  * coordinator_wake(); nothing ends inside a call from outside.
@@ -24,12 +28,14 @@
 #include "basic/memory.h"
 #include "environment/copy.h"
 #include "environment/fail-point.h"
-#include "environment/stage-request.h"
 #include "sync/background.h"
 #include "sync/coordinator-internal.h"
 #include "sync/execution.h"
 #include "sync/journal.h"
 #include "sync/run-internal.h"
+
+#define HAND_OVER_CHECK_USEC (20 * USEC_PER_MSEC)
+#define HAND_OVER_MAX_USEC   (5 * USEC_PER_SEC)
 
 void coordinator_tell_job(Job *job) {
         Coordinator *coordinator = job->coordinator;
@@ -49,43 +55,6 @@ void coordinator_tell_environment(Environment *environment) {
 void coordinator_wake(Coordinator *coordinator) {
         /* Fails only for a loop that is gone. */
         (void) sd_event_source_set_enabled(coordinator->wake_source, SD_EVENT_ONESHOT);
-}
-
-static void
-on_removed(WorkerProcess *worker,
-           const void *data,
-           size_t size,
-           const Fault *fault,
-           void *userdata) {
-        Remover *remover = userdata;
-
-        if (fault)
-                log_warning("Files that are no longer needed cannot be removed now: %s",
-                            fault->message);
-        remover->worker = worker_process_free(remover->worker);
-        coordinator_wake(remover->coordinator); /* jobs may wait for it */
-}
-
-void remover_start(Remover *remover, int directory_fd, char *const *names) {
-        const StageRequest request = { .verb = STAGE_REMOVE, .names = (char **) names };
-        _cleanup_fault_ Fault fault = {};
-        _cleanup_(freep) void *data = NULL;
-        size_t size;
-
-        if (remover->worker || !names || stage_request_encode(&request, &data, &size) < 0)
-                return;
-        const WorkerOrder order = {
-                .name = "stage",
-                .request = data,
-                .request_size = size,
-                .fds = &directory_fd,
-                .n_fds = 1,
-                .timeout_usec = STAGE_TIMEOUT_USEC,
-                .on_end = on_removed,
-                .userdata = remover,
-        };
-        if (worker_process_new(remover->coordinator->event, &order, &fault, &remover->worker) < 0)
-                log_warning("Files that are no longer needed are left: %s", fault.message ?: "");
 }
 
 static int add_environment(Coordinator *coordinator, EnvironmentRecord *record, Environment **ret) {
@@ -156,6 +125,41 @@ static void queue_remove(Environment *environment, Job *job) {
                 }
 }
 
+static int on_hand_over(sd_event_source *source, uint64_t usec, void *userdata) {
+        Environment *environment = userdata;
+        bool is_held = environment->handed_over->n_refs > 1;
+
+        if (is_held && usec - environment->handed_over_usec < HAND_OVER_MAX_USEC &&
+            sd_event_source_set_time_relative(source, HAND_OVER_CHECK_USEC) >= 0 &&
+            sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) >= 0)
+                return 0;
+        environment->handed_over = job_unref(environment->handed_over);
+        coordinator_wake(environment->coordinator);
+        return 0;
+}
+
+/* The caller of an ended job writes files into the project, which the next job must read: it waits until
+ * the caller has let go of the job, or is too slow. */
+static void hand_over(Environment *environment, Job *job) {
+        sd_event *event = environment->coordinator->event;
+
+        if (environment->n_queue == 0 || job->n_files == 0 || job->state != JOB_DONE ||
+            job->goal->is_dry_run || environment->handed_over)
+                return;
+        environment->hand_over_timer = sd_event_source_disable_unref(environment->hand_over_timer);
+        if (sd_event_now(event, CLOCK_MONOTONIC, &environment->handed_over_usec) < 0 ||
+            sd_event_add_time_relative(
+                            event,
+                            &environment->hand_over_timer,
+                            CLOCK_MONOTONIC,
+                            HAND_OVER_CHECK_USEC,
+                            0,
+                            on_hand_over,
+                            environment) < 0)
+                return;
+        environment->handed_over = job_ref(job);
+}
+
 static void end_job(Coordinator *coordinator, size_t i) {
         Job *job = coordinator->jobs[i]; /* this reference is ours now */
 
@@ -174,15 +178,18 @@ static void end_job(Coordinator *coordinator, size_t i) {
                   job_get_result(job));
         if (coordinator->observer.on_job_ended)
                 coordinator->observer.on_job_ended(job, coordinator->observer_userdata);
-        if (job->environment)
+        if (job->environment) {
                 coordinator_tell_environment(job->environment);
+                hand_over(job->environment, job);
+        }
         job->coordinator = NULL;
         job->environment = NULL;
         (void) job_unref(job);
 }
 
 static void begin_next(Environment *environment) {
-        while (environment->n_queue > 0 && !environment->sweeper.worker) {
+        while (environment->n_queue > 0 && !environment->sweeper.worker &&
+               !environment->handed_over) {
                 Job *job = environment->queue[0];
                 if (job->execution || job->outcome != _JOB_STATE_INVALID)
                         return;

@@ -7,20 +7,12 @@
 #include "environment/launch.h"
 #include "sync/environment.h"
 #include "sync/job.h"
+#include "sync/remover.h"
 #include "sync/signature.h"
 #include "sync/worker-process.h"
 
 typedef struct Background Background;
 typedef struct Run Run;
-
-/* One blast-stage that removes files behind our back. */
-typedef struct Remover {
-        Coordinator *coordinator;
-        WorkerProcess *worker; /* NULL: nothing is being removed */
-} Remover;
-
-/* Removes @names below @directory_fd; while it is busy this does nothing, the next sweep finds them. */
-void remover_start(Remover *remover, int directory_fd, char *const *names);
 
 struct Environment {
         Coordinator *coordinator;
@@ -40,6 +32,9 @@ struct Environment {
         Job **queue; /* the first one works */
         size_t n_queue;
         size_t n_queue_allocated;
+        Job *handed_over; /* ended; the next job waits until its caller has written its files */
+        uint64_t handed_over_usec;
+        sd_event_source *hand_over_timer;
 
         Remover sweeper;      /* removes what crashes and old generations left; jobs wait for it */
         Remover copy_sweeper; /* removes what crashes left of copies; nobody waits for it */

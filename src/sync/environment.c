@@ -50,6 +50,8 @@ Environment *environment_free(Environment *environment) {
         for (size_t i = 0; i < environment->n_queue; i++)
                 (void) job_unref(environment->queue[i]);
         free(environment->queue);
+        (void) sd_event_source_disable_unref(environment->hand_over_timer);
+        (void) job_unref(environment->handed_over);
         free(environment->prefix);
         free(environment->current_path);
         free(environment);
