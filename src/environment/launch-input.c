@@ -19,7 +19,7 @@ static int add_variable(char ***list, const char *name, const char *value, const
 }
 
 int environ_scrub(
-                char *const *environ,
+                char *const *given,
                 char *const *variables,
                 const char *home,
                 const char *prefix,
@@ -42,7 +42,7 @@ int environ_scrub(
                 if (r >= 0 && strchr(variable, '='))
                         r = strings_add(&list, variable);
         }
-        FOREACH_TEXT(variable, environ) {
+        FOREACH_TEXT(variable, given) {
                 if (r >= 0 && strchr(variable, '=') && environ_may_pass(variable))
                         r = strings_add(&list, variable);
         }

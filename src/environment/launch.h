@@ -168,12 +168,12 @@ _must_use_ int
 monitor_request_encode(const MonitorRequest *request, void **ret, size_t *ret_size_bytes);
 _must_use_ int monitor_request_decode(const void *data, size_t size_bytes, MonitorRequest *ret);
 
-/* The variables a program inside gets from those its caller has: an allow list (TERM, LANG, LC_*,
+/* The variables a program inside gets from those its caller has, @given: an allow list (TERM, LANG, LC_*,
  * TZ, COLORTERM, NO_COLOR, PYTHON* without paths, …), then @variables (may be NULL), HOME, PATH with
  * @prefix first, VIRTUAL_ENV (NULL: neither). Sockets, agents, credentials and loader variables never
  * pass. */
 _must_use_ int
-environ_scrub(char *const *environ,
+environ_scrub(char *const *given,
               char *const *variables,
               const char *home,
               const char *prefix,

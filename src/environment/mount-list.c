@@ -38,9 +38,9 @@ static const char *const base_paths[] = {
 
 /* What root could read although nobody else may; an ordinary user's sandbox could not read them anyway. */
 static const char *const secret_paths[] = {
-        "/etc/shadow",           "/etc/shadow-",     "/etc/gshadow",    "/etc/gshadow-",
-        "/etc/sudoers",          "/etc/sudoers.d",   "/etc/ssh",        "/etc/ssl/private",
-        "/etc/security/opasswd", "/etc/krb5.keytab", "/etc/machine-id",
+        "/etc/shadow",           "/etc/shadow-",     "/etc/gshadow", "/etc/gshadow-",
+        "/etc/sudoers",          "/etc/sudoers.d",   "/etc/ssh",     "/etc/ssl/private",
+        "/etc/security/opasswd", "/etc/krb5.keytab",
 };
 
 const char *mount_kind_to_string(MountKind kind) {

@@ -20,9 +20,9 @@
 #include "basic/file.h"
 #include "basic/memory.h"
 #include "environment/launch-sandbox.h"
-#include "environment/usage.h"
 #include "environment/namespace.h"
 #include "environment/privilege.h"
+#include "environment/usage.h"
 
 enum {
         TREE_DEPTH_MAX = 256,
@@ -80,16 +80,13 @@ int sandbox_start(
 }
 
 int sandbox_signal(int monitor_pidfd, int signal) {
-        siginfo_t info = {
-                .si_signo = SIGRTMIN,
-                .si_code = SI_QUEUE,
-                .si_pid = getpid(),
-                .si_uid = getuid(),
-                .si_value = { .sival_int = signal },
-        };
+        siginfo_t info = { .si_signo = SIGRTMIN, .si_code = SI_QUEUE };
 
         if (signal <= 0 || signal > SIGRTMAX)
                 return -EINVAL;
+        info.si_pid = getpid();
+        info.si_uid = getuid();
+        info.si_value.sival_int = signal;
         return syscall(SYS_pidfd_send_signal, monitor_pidfd, SIGRTMIN, &info, 0) < 0 ? -errno : 0;
 }
 

@@ -33,8 +33,8 @@
 #include "environment/isolate.h"
 #include "environment/supervise.h"
 
-static const char *find_variable(char *const *environ, const char *prefix) {
-        FOREACH_TEXT(variable, environ) {
+static const char *find_variable(char *const *list, const char *prefix) {
+        FOREACH_TEXT(variable, list) {
                 const char *value = string_after(variable, prefix);
                 if (value)
                         return value;
