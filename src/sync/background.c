@@ -321,11 +321,13 @@ int background_wait(Job *job, Fault *fault) {
                                 job->environment->record->project_path,
                                 "Nothing is installed in the environment yet.");
         background_start(job->environment);
+        job->waits_for_copy = true;
         coordinator_wake(job->coordinator);
         return 0;
 }
 
 void background_check(Job *job) {
+        job->waits_for_copy = job->environment->venv_state == VENV_BUILDING;
         switch (job->environment->venv_state) {
         case VENV_COMPLETE:
                 job_finish(job, 0, NULL);

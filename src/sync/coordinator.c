@@ -205,7 +205,7 @@ static int on_wake(sd_event_source *source, void *userdata) {
 
         for (size_t i = 0; i < coordinator->n_jobs;) {
                 Job *job = coordinator->jobs[i];
-                if (job->state == JOB_RUNNING && job->goal->verb == GOAL_COMPLETE_VENV)
+                if (job->waits_for_copy)
                         background_check(job);
                 if (job->outcome != _JOB_STATE_INVALID)
                         end_job(coordinator, i);

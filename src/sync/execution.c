@@ -219,8 +219,26 @@ static int take_files(Execution *execution) {
         return 0;
 }
 
+/* The generation stands. With more trees than an overlay can hold it can be used when its copy is there,
+ * so the job lasts until then. */
+static void finish_with_copy(Execution *execution) {
+        Environment *environment = execution->environment;
+
+        if (environment->generation.n_trees + 1 <= LAUNCH_LAYERS_MAX ||
+            environment->venv_state == VENV_COMPLETE) {
+                finish(execution, 0, NULL);
+                return;
+        }
+        job_set_phase(execution->job, "copying", NULL);
+        execution->job->waits_for_copy = true;
+        coordinator_wake(execution->coordinator);
+}
+
 static void on_applied(int error, const Fault *fault, void *userdata) {
-        finish(userdata, error, fault);
+        if (error >= 0)
+                finish_with_copy(userdata);
+        else
+                finish(userdata, error, fault);
 }
 
 static int start_apply(Execution *execution, Fault *fault) {
@@ -437,7 +455,7 @@ static int start_resolved_goal(Execution *execution, Fault *fault) {
                         return r;
                 if (environment->venv_state != VENV_COMPLETE)
                         background_start(environment);
-                finish(execution, 0, NULL);
+                finish_with_copy(execution);
                 return 0;
         }
         r = signature_take(execution->project_fd, &job->goal->wish, &execution->signature);

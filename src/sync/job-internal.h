@@ -17,7 +17,8 @@ struct Job {
         Goal *goal;
 
         JobState state;
-        JobState outcome;  /* what it will end as, decided; _JOB_STATE_INVALID: not yet */
+        JobState outcome; /* what it will end as, decided; _JOB_STATE_INVALID: not yet */
+        bool waits_for_copy; /* more trees than an overlay can hold: it can be used with the copy only */
         bool is_cancelled; /* asked to */
         const char *phase;
         char *subject;

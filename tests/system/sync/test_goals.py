@@ -207,6 +207,23 @@ class Runs(Goals):
         self.assertEqual(self.run_inside("python", "-c", "import mine; print(mine.X)"), ("0", "5"))
 
 
+class Many(Goals):
+    def test_more_packages_than_an_overlay_holds_can_be_used(self) -> None:
+        names = [f"part{number}" for number in range(501)]
+        for name in names:
+            self.stage.index.add_wheel(name, "1.0")
+        quoted = ", ".join(f'"{name}"' for name in names)
+        path = self.stage.project / "pyproject.toml"
+        path.write_text(path.read_text().replace('["alpha"]', f"[{quoted}]"))
+        outcome = self.done("sync", "+", "show")
+        self.assertEqual(len(outcome.all("package")), 501)
+        self.assertEqual(outcome.one("venv"), "complete")
+        self.assertEqual(
+            self.run_inside("python", "-c", "import part0, part500; print(part500.__version__)"),
+            ("0", "1.0"),
+        )
+
+
 class Moves(Goals):
     def test_moved_project_keeps_its_environment(self) -> None:
         before = self.done("sync", "+", "show").one("environment").split()[0]
