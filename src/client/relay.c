@@ -9,6 +9,7 @@
  * of up to PIPE_BUF bytes will not block.
  */
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
@@ -24,11 +25,10 @@ enum {
 };
 
 struct Relay {
-        int from, to;
+        int from;
+        int to; /* our duplicate: epoll takes a descriptor once, and a master is source and target */
         sd_event_source *input;
         sd_event_source *output;
-        bool input_is_file; /* watched by a deferred source */
-        bool output_is_file;
         bool is_paused;
         bool has_ended;
         size_t begin, end; /* of what is buffered */
@@ -44,15 +44,20 @@ static void enable(sd_event_source *source, bool is_on) {
 static void update(Relay *relay) {
         bool has_data = relay->begin < relay->end;
 
-        enable(relay->input, !relay->has_ended && !relay->is_paused && !has_data);
-        enable(relay->output, !relay->has_ended && has_data);
+        if (relay->has_ended)
+                return;
+        enable(relay->input, !relay->is_paused && !has_data);
+        enable(relay->output, has_data);
 }
 
 static void finish(Relay *relay) {
         if (relay->has_ended)
                 return;
         relay->has_ended = true;
-        update(relay);
+        enable(relay->input, false);
+        relay->output = sd_event_source_disable_unref(relay->output);
+        relay->to = fd_close(
+                        relay->to); /* a pipe's reader sees the end when the caller closes, too */
         if (relay->done)
                 relay->done(relay, relay->userdata);
 }
@@ -132,8 +137,11 @@ int relay_new(sd_event *event, int from, int to, RelayDone done, void *userdata,
 
         if (!relay)
                 return -ENOMEM;
+        relay->to = -EBADF;
         relay->from = from;
-        relay->to = to;
+        relay->to = fcntl(to, F_DUPFD_CLOEXEC, 3);
+        if (relay->to < 0)
+                return -errno;
         relay->done = done;
         relay->userdata = userdata;
         r = watch_input(relay, event);
@@ -153,6 +161,7 @@ Relay *relay_free(Relay *relay) {
 
         (void) sd_event_source_disable_unref(relay->input);
         (void) sd_event_source_disable_unref(relay->output);
+        (void) fd_close(relay->to);
         free(relay);
         return NULL;
 }

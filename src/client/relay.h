@@ -12,7 +12,7 @@ typedef struct Relay Relay;
 /* Told once, when the source has ended and everything was written, or the target is gone. */
 typedef void (*RelayDone)(Relay *relay, void *userdata);
 
-/* Both descriptors are borrowed and must live until relay_free(). They are switched to non-blocking
+/* Both descriptors are borrowed; @from must live until relay_free(). They are switched to non-blocking
  * only if they are ours: a shared terminal is read when it is ready. */
 _must_use_ int
 relay_new(sd_event *event, int from, int to, RelayDone done, void *userdata, Relay **ret);
