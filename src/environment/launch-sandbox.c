@@ -25,9 +25,9 @@
 #include "basic/file.h"
 #include "basic/memory.h"
 #include "environment/launch-sandbox.h"
-#include "environment/usage.h"
 #include "environment/namespace.h"
 #include "environment/seccomp.h"
+#include "environment/usage.h"
 
 enum {
         SOURCE_PROJECT = 0,
