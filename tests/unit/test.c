@@ -30,22 +30,14 @@ void test_skip(const char *reason) {
         longjmp(skipped, 1);
 }
 
-static const char *test_path(const char *variable, const char *relative) {
+const char *test_corpus(const char *relative) {
         static char path[4096];
-        const char *folder = getenv(variable);
+        const char *folder = getenv("BLAST_CORPORA");
 
         if (!folder || access(folder, R_OK) < 0)
                 return NULL;
         snprintf(path, sizeof(path), "%s/%s", folder, relative);
         return path;
-}
-
-const char *test_corpus(const char *relative) {
-        return test_path("BLAST_CORPORA", relative);
-}
-
-const char *test_data(const char *relative) {
-        return test_path("BLAST_TEST_DATA", relative);
 }
 
 int main(int argc, char *argv[]) {

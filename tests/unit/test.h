@@ -21,10 +21,9 @@ void test_register(Test *test);
 void test_skip(const char *reason);
 _Noreturn void test_fail(const char *file, int line, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
-/* A file of the corpora ($BLAST_CORPORA) or of tests/data ($BLAST_TEST_DATA): absolute path in a
- * static buffer, or NULL if the folder is absent. */
+/* A file of the corpora ($BLAST_CORPORA): absolute path in a static
+ * buffer, or NULL if the folder is absent. */
 const char *test_corpus(const char *relative);
-const char *test_data(const char *relative);
 
 #define TEST(title)                                                         \
         static void test_##title(void);                                     \

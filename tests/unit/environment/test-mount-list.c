@@ -10,19 +10,14 @@
 
 static void check_golden(const char *name, const MountList *list) {
         _cleanup_(freep) char *found = NULL;
-        const char *directory = getenv("BLAST_TEST_DATA");
+        const char *directory = getenv("BLAST_SCENARIOS");
         char path[1024], wanted[16384];
         size_t size;
         FILE *file;
 
         ASSERT_OK(mount_list_format(list, &found));
         ASSERT_NOT_NULL(directory);
-        (void) snprintf(path,
-                        sizeof(path),
-                        "%.*s/scenario/mounts/%s.list",
-                        (int) (strrchr(directory, '/') - directory),
-                        directory,
-                        name);
+        (void) snprintf(path, sizeof(path), "%s/mounts/%s.list", directory, name);
         if (getenv("BLAST_GOLDEN_UPDATE")) {
                 file = fopen(path, "we");
                 ASSERT_NOT_NULL(file);
