@@ -181,3 +181,22 @@ def test_nothing_is_mounted_outside(place: Place) -> None:
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         assert file.read() == before
     process.communicate("\n", timeout=20)
+
+
+def test_file_system_that_cannot_hold_an_upper_gets_one_in_memory(place: Place) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount an overlay to start from")
+    state = place.base / "state"
+    for name in ("upper", "work"):
+        (place.base / name).mkdir()
+    place.own(place.base / "upper")
+    options = "lowerdir=state,upperdir=upper,workdir=work"
+    subprocess.run(["mount", "-t", "overlay", "test", "-o", options, "state"], cwd=place.base, check=True)
+    try:
+        assert rows_of(place)["packages-shared-read-only"][0] == "weaker"
+        site = place.project / ".venv" / SITE
+        result = place.shell(f'echo y > "{site}/new.py" && cat "{site}/new.py"')
+        assert result.stdout == "y\n", result.stderr
+        assert not (place.generation / ".blast/upper/new.py").exists()
+    finally:
+        subprocess.run(["umount", str(state)], check=True)
