@@ -31,7 +31,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "worker/monitor-worker.c": {"basic", "environment"},
     "worker/stage-worker.c": {"basic", "environment"},
     # What is said over the control socket of a run: the small library `control`, shared with the monitor.
-    "client": {"basic", "bus/names.h", "environment/control.h", WIRE},
+    "client": {"basic", "bus/names.h", "environment/control.h", "environment/environ.h", WIRE},
 }
 #: Headers of package/ that hold only types of the wire, implemented by several of its files.
 WIRE_HEADERS = {"package/request.h"}
