@@ -27,11 +27,13 @@ static const struct {
         { "rolling back", "Rolling back" },
 };
 
-static const char *word_of(const Progress *progress) {
-        bool is_loading = progress->done_bytes < progress->total_bytes;
+/* Wheels are unpacked as they come: as long as bytes are missing, that is what is waited for. */
+static bool is_loading(const Progress *progress) {
+        return progress->done_bytes < progress->total_bytes;
+}
 
-        /* Wheels are unpacked as they come: as long as bytes are missing, that is what is waited for. */
-        if (is_loading && streq(progress->phase, "unpacking"))
+static const char *word_of(const Progress *progress) {
+        if (is_loading(progress) && streq(progress->phase, "unpacking"))
                 return "Downloading";
         for (size_t i = 0; i < ELEMENTSOF(phase_words); i++)
                 if (streq(progress->phase, phase_words[i].phase))
@@ -44,10 +46,8 @@ void progress_update(Progress *progress, uint64_t now_usec) {
                 progress->transfer_usec = now_usec;
 }
 
-static void add_bar(Builder *line, const Progress *progress) {
-        size_t full =
-                        (size_t) (BAR_WIDTH * MIN(progress->done_bytes, progress->total_bytes) /
-                                  progress->total_bytes);
+static void add_bar(Builder *line, uint64_t done, uint64_t total) {
+        size_t full = (size_t) (BAR_WIDTH * MIN(done, total) / total);
 
         builder_add(line, " [");
         for (size_t i = 0; i < BAR_WIDTH; i++)
@@ -79,13 +79,15 @@ char *progress_format(const Progress *progress, uint64_t now_usec, unsigned n_co
         char duration[32], *text;
 
         builder_add(&line, word_of(progress));
-        if (progress->total_bytes > 0 && n_columns >= BAR_COLUMNS_MIN)
-                add_bar(&line, progress);
+        if (n_columns >= BAR_COLUMNS_MIN && is_loading(progress))
+                add_bar(&line, progress->done_bytes, progress->total_bytes);
+        else if (n_columns >= BAR_COLUMNS_MIN && progress->n_total > 0)
+                add_bar(&line, progress->n_done, progress->n_total);
         if (progress->n_total > 0)
                 builder_add_format(&line, " %u/%u", progress->n_done, progress->n_total);
-        if (progress->total_bytes > 0)
+        if (is_loading(progress))
                 add_transfer(&line, progress, now_usec);
-        else if (elapsed >= USEC_PER_SEC)
+        else if (progress->n_total == 0 && elapsed >= USEC_PER_SEC)
                 builder_add_format(
                                 &line,
                                 "  %s",

@@ -69,8 +69,9 @@ void show_table_align_right(ShowTable *table, size_t column) {
         table->is_right[column] = true;
 }
 
-/* A cell that another column follows. */
-static void print_cell(const ShowTable *table, const Cell *cell, size_t column, size_t width) {
+/* A cell that something follows, or, at the end of a row, nothing but empty cells. */
+static void
+print_cell(const ShowTable *table, const Cell *cell, size_t column, size_t width, bool is_end) {
         size_t own = text_width(cell->text), gap = width > own ? width - own : 0;
         const char *start = cell->color ? show_color(table->show, stdout, cell->color) : "";
         const char *end = cell->color ? show_color(table->show, stdout, COLOR_NONE) : "";
@@ -82,7 +83,9 @@ static void print_cell(const ShowTable *table, const Cell *cell, size_t column, 
                start,
                cell->text,
                end,
-               is_right ? GAP : (int) gap + GAP,
+               is_end                     ? 0
+                               : is_right ? GAP
+                                          : (int) gap + GAP,
                "");
 }
 
@@ -128,6 +131,12 @@ static size_t column_width(const ShowTable *table, size_t column) {
         return width;
 }
 
+static bool is_rest_empty(const ShowTable *table, size_t row, size_t column) {
+        while (column < table->n_columns && !*table->cells[row + column].text)
+                column++;
+        return column == table->n_columns;
+}
+
 void show_table_print(ShowTable *table) {
         size_t last = table->n_columns - 1;
 
@@ -135,7 +144,11 @@ void show_table_print(ShowTable *table) {
                 size_t indent = 0;
                 for (size_t i = 0; i < last; i++) {
                         size_t width = column_width(table, i);
-                        print_cell(table, &table->cells[row + i], i, width);
+                        print_cell(table,
+                                   &table->cells[row + i],
+                                   i,
+                                   width,
+                                   is_rest_empty(table, row, i + 1));
                         indent += width + GAP;
                 }
                 print_last_cell(table, &table->cells[row + last], indent);

@@ -202,6 +202,13 @@ static int load_status(Client *client, json_t **ret) {
         return 0;
 }
 
+/* The first environment of a project has no name. */
+static const char *name_of(const json_t *object) {
+        const char *name = text_at(object, "name");
+
+        return *name ? name : "default";
+}
+
 static Color state_color(const char *state) {
         if (streq(state, "held") || streq(state, "ready") || streq(state, "running") ||
             streq(state, "complete"))
@@ -240,29 +247,44 @@ static void print_runs(Client *client, const json_t *runs) {
         }
 }
 
-/* A heading line, then one line per row: state, name, what holds it or why it does not hold. */
+/* What holds it; where it does not hold as it should, why. --verbose: what was read back, too. */
+static char *guarantee_text(Client *client, const json_t *row) {
+        const char *state = text_at(row, "state"), *reason = text_at(row, "reason");
+        const char *mechanism = text_at(row, "mechanism");
+        bool shows_reason = *reason && (client->is_verbose || !streq(state, "held"));
+
+        if (shows_reason && (!*mechanism || streq(state, "not-held")))
+                return strdup(reason);
+        return string_format(
+                        "%s%s%s", mechanism, shows_reason ? ". " : "", shows_reason ? reason : "");
+}
+
 static int print_guarantees(Client *client, const json_t *guarantees) {
-        static const char *const headers[] = { "GUARANTEE", "STATE", "BY", "REASON" };
+        static const char *const headers[] = { "GUARANTEE", "STATE", "BY, OR WHY NOT" };
         _cleanup_(show_table_freep) ShowTable *table =
                         show_table_new(&client->show, headers, ELEMENTSOF(headers));
         json_t *row;
         size_t i;
-        int r;
+        int r = 0;
 
         if (json_array_size(guarantees) == 0) {
-                printf("\nNothing has run here yet, so no guarantee has been read back.\n");
+                printf("\nNothing has run lately, so no guarantee has been read back: see again after 'blast run true'.\n");
                 return 0;
         }
         if (!table)
                 return -ENOMEM;
         json_array_foreach(guarantees, i, row) {
-                const char *const keys[] = { "name", "state", "mechanism", "reason" };
-                for (size_t j = 0; j < ELEMENTSOF(keys); j++) {
-                        const char *text = text_at(row, keys[j]);
-                        r = show_table_add(table, j == 1 ? state_color(text) : COLOR_NONE, text);
-                        if (r < 0)
-                                return r;
-                }
+                const char *state = text_at(row, "state");
+                _cleanup_(freep) char *text = guarantee_text(client, row);
+                if (!text)
+                        return -ENOMEM;
+                r = show_table_add(table, COLOR_NONE, text_at(row, "name"));
+                if (r >= 0)
+                        r = show_table_add(table, state_color(state), state);
+                if (r >= 0)
+                        r = show_table_add(table, COLOR_NONE, text);
+                if (r < 0)
+                        return r;
         }
         putchar('\n');
         show_table_print(table);
@@ -297,7 +319,7 @@ static int print_status(Client *client, const json_t *object) {
                  "%lld",
                  (long long) number_at(object, "generation"));
         pager_open(&client->show);
-        print_field(client, "environment", COLOR_BOLD, text_at(object, "name"));
+        print_field(client, "environment", COLOR_BOLD, name_of(object));
         print_field(client, "project", COLOR_NONE, text_at(object, "project"));
         print_field(client,
                     "state",
@@ -312,7 +334,8 @@ static int print_status(Client *client, const json_t *object) {
         if (r < 0)
                 return r;
         print_unenforced(client, json_object_get(object, "unenforced_keys"));
-        printf("\nThese walls stand around programs started by blast; .venv/bin/python started by an editor has none.\n");
+        printf("\nThese walls stand around programs started by blast.\n"
+               ".venv/bin/python has none when an editor or you start it directly.\n");
         return 0;
 }
 
@@ -395,7 +418,7 @@ int status_show_all(Client *client) {
                          "%lld",
                          (long long) number_at(item, "generation"));
                 const char *const cells[] = {
-                        text_at(item, "name"), runs, generation, text_at(item, "project")
+                        name_of(item), runs, generation, text_at(item, "project")
                 };
                 for (size_t j = 0; j < ELEMENTSOF(cells); j++) {
                         r = show_table_add(table, COLOR_NONE, cells[j]);
