@@ -48,7 +48,7 @@ def test_guarantees_are_read_back(place: Place) -> None:
 
 
 def test_limits_that_stand_in_are_called_weaker(place: Place) -> None:
-    rows = rows_of(place, "--memory", str(1 << 30), "--processes", "64", "--file-max", str(1 << 20))
+    rows = rows_of(place, "--memory", str(1 << 46), "--processes", "64", "--file-max", str(1 << 20))
     assert rows["memory-limit"][0] == "weaker"
     assert rows["process-limit"][0] == ("not-held" if place.is_root else "weaker")
     assert rows["file-size-limit"][0] == "held"
