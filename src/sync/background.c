@@ -54,6 +54,18 @@ Background *background_free(Background *background) {
 }
 DEFINE_CLEANUP(Background, background_free)
 
+/* What is left of a copy that failed or that a crash interrupted. */
+static void sweep(Environment *environment) {
+        _cleanup_(strings_freep) char **names = NULL, **leftovers = NULL;
+
+        if (directory_list(environment->generation_fd, &names) < 0)
+                return;
+        FOREACH_TEXT(name, names)
+                if (string_after(name, COPY_PREFIX) && strings_add(&leftovers, name) < 0)
+                        return;
+        remover_start(&environment->copy_sweeper, environment->generation_fd, leftovers);
+}
+
 /* The last thing it does: it is gone after. */
 static void end(Background *background, VenvState state, const char *reason) {
         Environment *environment = background->environment;
@@ -62,6 +74,8 @@ static void end(Background *background, VenvState state, const char *reason) {
                 log_warning("The copy behind '%s' cannot be made: %s",
                             environment->prefix,
                             reason ?: "no reason is known.");
+        if (state == VENV_FAILED)
+                sweep(environment);
         assert(environment->background == background);
         environment->background = background_free(background);
         environment_set_venv_state(environment, state);
@@ -277,18 +291,6 @@ static void go_on(Background *background) {
         r = copy(background, &fault);
         if (r < 0)
                 end(background, VENV_FAILED, fault.message ?: strerror(-r));
-}
-
-/* What is left of a copy that a crash interrupted. */
-static void sweep(Environment *environment) {
-        _cleanup_(strings_freep) char **names = NULL, **leftovers = NULL;
-
-        if (directory_list(environment->generation_fd, &names) < 0)
-                return;
-        FOREACH_TEXT(name, names)
-                if (string_after(name, COPY_PREFIX) && strings_add(&leftovers, name) < 0)
-                        return;
-        remover_start(&environment->copy_sweeper, environment->generation_fd, leftovers);
 }
 
 void background_start(Environment *environment) {

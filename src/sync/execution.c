@@ -398,6 +398,10 @@ static void fill_request(Execution *execution) {
                         : NULL;
 }
 
+static void on_fetcher_lost(const Fault *fault, void *userdata) {
+        finish(userdata, -EPIPE, fault);
+}
+
 static int start_resolution(Execution *execution, Fault *fault) {
         const ResolutionOrder order = {
                 .request = &execution->request,
@@ -424,13 +428,17 @@ static int start_resolution(Execution *execution, Fault *fault) {
                         &execution->resolution);
         if (r < 0)
                 return r;
-        return fetch_client_new(
+        r = fetch_client_new(
                         execution->coordinator->event,
                         &execution->request.index,
                         execution->coordinator->downloads_fd,
                         fetcher_fd,
                         fault,
                         &execution->fetcher);
+        if (r < 0)
+                return r;
+        fetch_client_set_callbacks(execution->fetcher, NULL, NULL, on_fetcher_lost, execution);
+        return 0;
 }
 
 static int start_resolved_goal(Execution *execution, Fault *fault) {

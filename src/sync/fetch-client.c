@@ -9,7 +9,6 @@
 
 struct FetchClient {
         WorkerProcess *worker;
-        Fault lost; /* it ended before anybody listened */
         FetchAnsweredFunction on_answer;
         FetchProgressedFunction on_progress;
         FetchLostFunction on_lost;
@@ -58,8 +57,6 @@ on_end(WorkerProcess *worker,
                         "blast-fetch ended too early.");
         if (client->on_lost)
                 client->on_lost(fault ?: &ended, client->userdata);
-        else if (fault_copy(fault ?: &ended, &client->lost) < 0)
-                client->lost = (Fault){};
         fault_done(&ended);
 }
 
@@ -105,7 +102,6 @@ FetchClient *fetch_client_free(FetchClient *client) {
         if (!client)
                 return NULL;
         (void) worker_process_free(client->worker);
-        fault_done(&client->lost);
         free(client);
         return NULL;
 }

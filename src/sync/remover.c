@@ -12,7 +12,10 @@ on_removed(WorkerProcess *worker,
            const Fault *fault,
            void *userdata) {
         Remover *remover = userdata;
+        _cleanup_stage_answer_ StageAnswer answer = {};
 
+        if (!fault && stage_answer_decode(data, size, &answer) >= 0 && fault_is_set(&answer.fault))
+                fault = &answer.fault;
         if (fault)
                 log_warning("Files that are no longer needed cannot be removed now: %s",
                             fault->message);

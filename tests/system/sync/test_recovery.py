@@ -29,7 +29,7 @@ class Recovery(unittest.TestCase):
         """The environment is usable as it stands; returns its packages."""
         shown = self.stage.drive("settle", "+", "show")
         self.assertEqual(shown.status, 0, shown.text + shown.errors)
-        self.assertEqual(self.stage.leftovers(), [])
+        self.assertEqual(self.stage.leftovers(), [], shown.text + shown.errors)
         self.stage.check_trees()
         packages = shown.all("package")
         if packages:
