@@ -61,6 +61,7 @@ class RunsTest(EmbeddedTest):
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         probe = ("import socket, os, sys\n"
                  f"s = socket.socket(); s.settimeout(5); r = s.connect_ex(('127.0.0.1', {server.server_port}))\n"
