@@ -54,8 +54,7 @@ Background *background_free(Background *background) {
 }
 DEFINE_CLEANUP(Background, background_free)
 
-/* What is left of a copy that failed or that a crash interrupted. */
-static void sweep(Environment *environment) {
+void background_sweep(Environment *environment) {
         _cleanup_(strings_freep) char **names = NULL, **leftovers = NULL;
 
         if (directory_list(environment->generation_fd, &names) < 0)
@@ -75,7 +74,7 @@ static void end(Background *background, VenvState state, const char *reason) {
                             environment->prefix,
                             reason ?: "no reason is known.");
         if (state == VENV_FAILED)
-                sweep(environment);
+                background_sweep(environment);
         assert(environment->background == background);
         environment->background = background_free(background);
         environment_set_venv_state(environment, state);
@@ -310,7 +309,7 @@ void background_start(Environment *environment) {
         };
         environment->background = background;
         environment_set_venv_state(environment, VENV_BUILDING);
-        sweep(environment);
+        background_sweep(environment);
         go_on(background);
 }
 

@@ -15,6 +15,9 @@ typedef struct Background Background;
 void background_start(Environment *environment);
 Background *background_free(Background *background);
 
+/* Removes what is left in the current generation of copies that failed or that a crash interrupted. */
+void background_sweep(Environment *environment);
+
 /* A GOAL_COMPLETE_VENV job begins to wait. Errors: -ENOENT (FAULT_NO_GENERATION). */
 _must_use_ int background_wait(Job *job, Fault *fault);
 /* Ends it if there is nothing more to wait for. */

@@ -284,6 +284,8 @@ static int recover_environment(Environment *environment) {
         environment_sweep(environment);
         if (environment->has_generation && environment->venv_state != VENV_COMPLETE)
                 background_start(environment);
+        else if (environment->has_generation)
+                background_sweep(environment);
         return 0;
 }
 
