@@ -24,6 +24,14 @@ static int write_file(Client *client, const TextFile *file) {
         struct stat status;
         int r;
 
+        if (*file->name == '.' || *file->name == '\0' || strchr(file->name, '/'))
+                return fault_set(
+                                &client->fault,
+                                -EPERM,
+                                FAULT_INTERNAL,
+                                NULL,
+                                "The service wanted to write '%s', which is no file of a project.",
+                                file->name);
         if (fstatat(client->project_fd, file->name, &status, AT_SYMLINK_NOFOLLOW) >= 0 &&
             !S_ISREG(status.st_mode))
                 return fault_set(
@@ -69,40 +77,40 @@ static bool is_our_link(const char *target) {
         return strstr(target, "/environments/") && text_ends_with(text_of(target), "/current");
 }
 
-int project_link_venv(Client *client) {
-        _cleanup_(freep) char *directory = NULL;
+int project_link_venv_to(Client *client, const char *prefix) {
         char target[PATH_MAX];
+        ssize_t n = readlinkat(client->project_fd, ".venv", target, sizeof(target) - 1);
         int r;
 
-        r = client_property_string(
-                        client, client->environment, "Environment.Directory", &directory);
-        if (r < 0)
-                return r;
-
-        ssize_t n = readlinkat(client->project_fd, ".venv", target, sizeof(target) - 1);
         if (n < 0 && errno != ENOENT) {
                 show_warning(&client->show,
                              ".venv is not a link of blast, so it is left alone; the environment is at %s.",
-                             directory);
+                             prefix);
                 return 0;
         }
-        if (n >= 0) {
-                target[n] = '\0';
-                if (streq(target, directory))
-                        return 0;
-                if (!is_our_link(target)) {
-                        show_warning(&client->show,
-                                     ".venv leads to %s, so it is left alone; the environment is at %s.",
-                                     target,
-                                     directory);
-                        return 0;
-                }
+        target[MAX(n, 0)] = '\0';
+        if (n >= 0 && streq(target, prefix))
+                return 0;
+        if (n >= 0 && !is_our_link(target)) {
+                show_warning(&client->show,
+                             ".venv leads to %s, so it is left alone; the environment is at %s.",
+                             target,
+                             prefix);
+                return 0;
         }
-        r = link_replace_at(client->project_fd, ".venv", directory);
+        r = link_replace_at(client->project_fd, ".venv", prefix);
         if (r < 0) /* a project that cannot be written to still runs */
                 show_warning(&client->show,
                              ".venv cannot be made (%s); the environment is at %s.",
                              strerror(-r),
-                             directory);
+                             prefix);
         return 0;
+}
+
+int project_link_venv(Client *client) {
+        _cleanup_(freep) char *prefix = NULL;
+        int r;
+
+        r = client_property_string(client, client->environment, "Environment.Prefix", &prefix);
+        return r < 0 ? r : project_link_venv_to(client, prefix);
 }

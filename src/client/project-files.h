@@ -12,3 +12,5 @@ _must_use_ int project_files_write(Client *client, const JobResult *result);
 
 /* Makes .venv lead to the environment. A directory or a foreign link in its place stays: one warning. */
 _must_use_ int project_link_venv(Client *client);
+/* The same where the environment's prefix is known. */
+_must_use_ int project_link_venv_to(Client *client, const char *prefix);

@@ -69,24 +69,18 @@ void show_table_align_right(ShowTable *table, size_t column) {
         table->is_right[column] = true;
 }
 
-/* A cell that something follows, or, at the end of a row, nothing but empty cells. */
-static void
+/* Returns the columns it took, with the gap behind it unless it is the last of its row. */
+static size_t
 print_cell(const ShowTable *table, const Cell *cell, size_t column, size_t width, bool is_end) {
-        size_t own = text_width(cell->text), gap = width > own ? width - own : 0;
+        size_t gap = width - text_width(cell->text);
         const char *start = cell->color ? show_color(table->show, stdout, cell->color) : "";
         const char *end = cell->color ? show_color(table->show, stdout, COLOR_NONE) : "";
         bool is_right = table->is_right[column];
 
-        printf("%*s%s%s%s%*s",
-               is_right ? (int) gap : 0,
-               "",
-               start,
-               cell->text,
-               end,
-               is_end                     ? 0
-                               : is_right ? GAP
-                                          : (int) gap + GAP,
-               "");
+        printf("%*s%s%s%s", is_right ? (int) gap : 0, "", start, cell->text, end);
+        if (!is_end)
+                printf("%*s", (is_right ? 0 : (int) gap) + GAP, "");
+        return width + GAP;
 }
 
 /* The bytes of the next line of @text, cut between words if there is a place for that. */
@@ -137,20 +131,22 @@ static bool is_rest_empty(const ShowTable *table, size_t row, size_t column) {
         return column == table->n_columns;
 }
 
-void show_table_print(ShowTable *table) {
-        size_t last = table->n_columns - 1;
+static void print_row(const ShowTable *table, size_t row) {
+        size_t last = table->n_columns - 1, indent = 0;
 
-        for (size_t row = 0; row + last < table->n_cells; row += table->n_columns) {
-                size_t indent = 0;
-                for (size_t i = 0; i < last; i++) {
-                        size_t width = column_width(table, i);
-                        print_cell(table,
-                                   &table->cells[row + i],
-                                   i,
-                                   width,
-                                   is_rest_empty(table, row, i + 1));
-                        indent += width + GAP;
+        for (size_t i = 0; i < last; i++) {
+                bool is_end = is_rest_empty(table, row, i + 1);
+                indent += print_cell(
+                                table, &table->cells[row + i], i, column_width(table, i), is_end);
+                if (is_end) {
+                        putchar('\n');
+                        return;
                 }
-                print_last_cell(table, &table->cells[row + last], indent);
         }
+        print_last_cell(table, &table->cells[row + last], indent);
+}
+
+void show_table_print(ShowTable *table) {
+        for (size_t row = 0; row + table->n_columns <= table->n_cells; row += table->n_columns)
+                print_row(table, row);
 }
