@@ -5,7 +5,6 @@ LISTENER=host:port names a server that was reachable outside a moment ago.
 """
 
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -56,8 +55,6 @@ def main() -> int:
     readable = read_keys()
     holes += readable
     print(f"secrets: ~/.ssh is {'READABLE' if readable else 'not there'} inside")
-    neighbours = [interface for _, interface in socket.if_nameindex()]
-    print(f"interfaces: {', '.join(neighbours) or 'none'}")
     return 1 if holes else 0
 
 
