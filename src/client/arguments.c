@@ -324,6 +324,13 @@ static void print_table_rows(const char *owner, const Option *options) {
                        option->help);
 }
 
+static void print_statuses(void) {
+        for (FaultCode code = FAULT_NONE + 1; code < _FAULT_MAX; code++)
+                printf("status\t%d\t%s\n",
+                       fault_code_to_exit_status(code),
+                       fault_code_to_string(code));
+}
+
 void help_print_tables(void) {
         print_table_rows("", program_options);
         for (const Verb *verb = verbs; verb->name; verb++) {
@@ -336,4 +343,5 @@ void help_print_tables(void) {
                 print_table_rows(verb->name, verb->options);
                 print_table_rows(verb->name, verb->common_options);
         }
+        print_statuses();
 }

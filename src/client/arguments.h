@@ -63,5 +63,5 @@ const char *verb_suggest(const char *name);
 void help_print_program(void);
 void help_print_verb(const Verb *verb);
 /* Everything about the command line in one stable text form, for tools that make the man page and the
- * completions: "verb\t…" and "option\t…" lines. */
+ * completions: "verb\t…", "option\t…" and "status\t…" lines. */
 void help_print_tables(void);
