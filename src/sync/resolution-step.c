@@ -27,6 +27,7 @@
 enum {
         PROBES_MAX = 16,
         REPORT_SIZE_MAX = 1024 * 1024,
+        WORDS_SIZE_MAX = 64 * 1024,
 };
 
 struct ResolutionStep {
@@ -37,7 +38,8 @@ struct ResolutionStep {
         WorkerProcess *worker; /* blast-resolve or the probe */
         char *probed_path;
         char *probed_signature;
-        int report_fd;
+        int report_fd; /* what the probe writes: its report, */
+        int words_fd;  /* and its standard error */
         char **probed; /* paths */
 };
 
@@ -48,6 +50,7 @@ ResolutionStep *resolution_step_free(ResolutionStep *step) {
         (void) fd_close(step->project_fd);
         (void) fd_close(step->fetcher_fd);
         (void) fd_close(step->report_fd);
+        (void) fd_close(step->words_fd);
         free(step->probed_path);
         free(step->probed_signature);
         (void) strings_free(step->probed);
@@ -109,6 +112,23 @@ static int keep_report(ResolutionStep *step, Fault *fault) {
                         report);
 }
 
+/* The last line the probe wrote to its standard error, or NULL: why the sandbox or the interpreter
+ * failed is said there. */
+static char *last_words(const ResolutionStep *step) {
+        _cleanup_(freep) char *words = NULL;
+        size_t size;
+
+        if (file_read_fd(step->words_fd, WORDS_SIZE_MAX, &words, &size) < 0)
+                return NULL;
+        Text rest = text_strip((Text){ words, size }), line = {}, part;
+        while (text_cut(&rest, '\n', &part))
+                line = part;
+        line = text_strip(line);
+        if (line.length > 0 && line.data[line.length - 1] == '.')
+                line.length--;
+        return line.length > 0 ? text_to_string(line) : NULL;
+}
+
 static void
 on_probe_end(WorkerProcess *worker,
              const void *answer,
@@ -120,14 +140,16 @@ on_probe_end(WorkerProcess *worker,
         int r;
 
         step->worker = worker_process_free(step->worker);
-        if (ended)
+        if (ended) {
+                _cleanup_(freep) char *words = last_words(step);
                 r = fault_set(&fault,
                               -EPROTO,
                               FAULT_PYTHON_INVALID,
                               step->probed_path,
-                              "'%s' cannot be used as an interpreter: asked what it is, it failed.",
-                              step->probed_path);
-        else
+                              "'%s' cannot be used as an interpreter; asked what it is, it failed: %s.",
+                              step->probed_path,
+                              words ?: "it said nothing");
+        } else
                 r = keep_report(step, &fault);
         if (r >= 0)
                 r = ask(step, &fault);
@@ -151,6 +173,10 @@ static int start_probe(ResolutionStep *step, const char *prefix, Fault *fault) {
         step->report_fd = memfd_create("report", MFD_CLOEXEC);
         if (step->report_fd < 0)
                 return -errno;
+        step->words_fd = fd_close(step->words_fd);
+        step->words_fd = memfd_create("words", MFD_CLOEXEC);
+        if (step->words_fd < 0)
+                return -errno;
 
         char *const argv[] = {
                 step->probed_path, (char *) "-I", (char *) "-S", (char *) "-", NULL
@@ -160,7 +186,7 @@ static int start_probe(ResolutionStep *step, const char *prefix, Fault *fault) {
                 .argv = argv,
                 .home = secure_getenv("HOME"),
                 .read_only_paths = paths,
-                .stdio = { script, step->report_fd, -EBADF },
+                .stdio = { script, step->report_fd, step->words_fd },
                 .cpu_max_sec = PROBE_TIMEOUT_USEC / USEC_PER_SEC,
         };
         r = helper_start(&spec, &child, fault);
@@ -300,6 +326,7 @@ int resolution_step_new(
                 .project_fd = fcntl(order->project_fd, F_DUPFD_CLOEXEC, 3),
                 .fetcher_fd = TAKE_FD(fetcher),
                 .report_fd = -EBADF,
+                .words_fd = -EBADF,
         };
         if (step->project_fd < 0)
                 return -errno;
