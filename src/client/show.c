@@ -123,8 +123,12 @@ void show_defuse(char *text) {
                         *c = c[1] = '?';
 }
 
-static void
-print_line(Show *show, Color color, const char *word, const char *format, va_list arguments) {
+_printf_(4, 0) static void print_line(
+                Show *show,
+                Color color,
+                const char *word,
+                const char *format,
+                va_list arguments) {
         _cleanup_(freep) char *text = NULL;
 
         if (vasprintf(&text, format, arguments) < 0) {
