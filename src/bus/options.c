@@ -33,6 +33,7 @@ static const OptionRow goal_rows[] = {
         { "extra-index-urls", "as", FIELD(wish.index.extra_index_urls) },
         { "extras", "as", FIELD(wish.extras) },
         { "find-links", "as", FIELD(wish.index.find_links) },
+        { "proxies", "as", FIELD(wish.index.proxies) },
         { "frozen", "b", FIELD(wish.frozen) },
         { "groups", "as", FIELD(wish.groups) },
         { "index-url", "s", FIELD(wish.index.index_url) },

@@ -347,6 +347,9 @@ static int append_index(sd_bus_message *message, const IndexSettings *index) {
         r = append_list(message, "find-links", index->find_links);
         if (r < 0)
                 return r;
+        r = append_list(message, "proxies", index->proxies);
+        if (r < 0)
+                return r;
         r = append_text(message, "certificate-file", index->certificate_file);
         if (r < 0)
                 return r;

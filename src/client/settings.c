@@ -169,6 +169,7 @@ void client_settings_done(ClientSettings *settings) {
         free(settings->index.index_url);
         strings_free(settings->index.extra_index_urls);
         strings_free(settings->index.find_links);
+        strings_free(settings->index.proxies);
         free(settings->index.certificate_file);
         free(settings->exclude_newer);
         for (size_t i = 0; i < settings->n_sources; i++) {
@@ -495,6 +496,30 @@ static int load_variables(ClientSettings *settings, Fault *fault) {
         return 0;
 }
 
+/* The variables that curl, pip and uv know; in small letters, which is the form curl prefers. */
+static int load_proxies(char ***proxies) {
+        static const char *const names[][2] = {
+                { "all_proxy", "ALL_PROXY" },
+                { "http_proxy",
+                  NULL }, /* HTTP_PROXY could come from a CGI request: curl ignores it, too */
+                { "https_proxy", "HTTPS_PROXY" },
+                { "no_proxy", "NO_PROXY" },
+        };
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const char *value = getenv(names[i][0]);
+                if (!value && names[i][1])
+                        value = getenv(names[i][1]);
+                if (!value || !*value)
+                        continue;
+                r = strings_consume(proxies, string_format("%s=%s", names[i][0], value));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 int client_settings_load(ClientSettings *ret, Fault *fault) {
         _cleanup_client_settings_ ClientSettings settings = {};
         int r;
@@ -513,6 +538,9 @@ int client_settings_load(ClientSettings *ret, Fault *fault) {
         if (r < 0)
                 return r;
         r = load_variables(&settings, fault);
+        if (r < 0)
+                return r;
+        r = load_proxies(&settings.index.proxies);
         if (r < 0)
                 return r;
         *ret = TAKE(settings, (ClientSettings){});

@@ -326,6 +326,7 @@ take_part(Catalogue *catalogue, Task *task, const FetchAnswer *answer, const cha
 static bool may_retry(const Task *task, FaultCode code) {
         switch (code) {
         case FAULT_INDEX_NOT_FOUND:
+        case FAULT_ACCESS_DENIED: /* what object stores answer for a file that is not there */
                 return task->stage == WANTS_METADATA;
         case FAULT_LIMIT_EXCEEDED:
         case FAULT_INDEX_INVALID:

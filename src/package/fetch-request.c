@@ -15,6 +15,7 @@ void index_settings_done(IndexSettings *settings) {
         free(settings->index_url);
         (void) strings_free(settings->extra_index_urls);
         (void) strings_free(settings->find_links);
+        (void) strings_free(settings->proxies);
         free(settings->certificate_file);
         *settings = (IndexSettings){};
 }
@@ -34,6 +35,7 @@ void packet_put_index_settings(PacketWriter *writer, const IndexSettings *settin
         packet_put_string(writer, settings->index_url);
         packet_put_strings(writer, settings->extra_index_urls);
         packet_put_strings(writer, settings->find_links);
+        packet_put_strings(writer, settings->proxies);
         packet_put_string(writer, settings->certificate_file);
         packet_put_u32(writer, settings->n_requests_max);
         packet_put_u32(writer, settings->timeout_sec);
@@ -53,6 +55,9 @@ int packet_get_index_settings(PacketReader *reader, IndexSettings *ret) {
         if (r < 0)
                 return r;
         r = packet_get_strings(reader, &ret->find_links);
+        if (r < 0)
+                return r;
+        r = packet_get_strings(reader, &ret->proxies);
         if (r < 0)
                 return r;
         r = packet_get_string_copy(reader, &ret->certificate_file);

@@ -14,6 +14,7 @@ typedef struct IndexSettings {
         char *index_url;
         char **extra_index_urls;
         char **find_links;         /* directories and URLs with wheels */
+        char **proxies;            /* "https_proxy=http://proxy.example:3128", as curl reads them */
         char *certificate_file;    /* PEM bundle; NULL: SSL_CERT_FILE, the system */
         uint32_t n_requests_max;   /* at once; 10 */
         uint32_t timeout_sec;      /* of one request; 30 */

@@ -310,6 +310,28 @@ static int transfer_set_trust(FetchTransfer *transfer, const FetchContext *conte
         return 0;
 }
 
+static const char *proxy_named(const FetchContext *context, const char *name) {
+        FOREACH_TEXT(proxy, context->settings.proxies) {
+                const char *rest = string_after(proxy, name);
+                if (rest && *rest == '=')
+                        return rest + 1;
+        }
+        return NULL;
+}
+
+/* Our own environment says nothing here: the caller's does. Source: curl(1), ENVIRONMENT. */
+static int transfer_set_proxy(FetchTransfer *transfer, const FetchContext *context) {
+        bool is_secure = url_has_scheme(transfer->request->url, "https");
+        const char *proxy = proxy_named(context, is_secure ? "https_proxy" : "http_proxy");
+        const char *exceptions = proxy_named(context, "no_proxy");
+
+        if (!proxy)
+                proxy = proxy_named(context, "all_proxy");
+        SET(CURLOPT_PROXY, proxy ?: "");
+        SET(CURLOPT_NOPROXY, exceptions ?: "");
+        return 0;
+}
+
 static int transfer_set_callbacks(FetchTransfer *transfer) {
         SET(CURLOPT_WRITEFUNCTION, on_body);
         SET(CURLOPT_WRITEDATA, transfer);
@@ -350,6 +372,9 @@ int fetch_transfer_init(
         if (r < 0)
                 return r;
         r = transfer_set_trust(transfer, context);
+        if (r < 0)
+                return r;
+        r = transfer_set_proxy(transfer, context);
         if (r < 0)
                 return r;
         r = transfer_set_callbacks(transfer);

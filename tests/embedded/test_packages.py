@@ -145,6 +145,13 @@ class PackagesTest(EmbeddedTest):
         out = subprocess.run(done, cwd=self.project, env=self.world.environ, capture_output=True, text=True)
         self.assertEqual(self.ok(out).strip(), "1.5 1.2")
 
+    def test_proxy_of_the_environment_is_used(self) -> None:
+        """The index is named by an address that only the proxy knows."""
+        port = self.world.index.root.rsplit(":", 1)[1]
+        environ = {"BLAST_INDEX_URL": "http://index.example/simple", "http_proxy": f"http://127.0.0.1:{port}"}
+        self.ok(self.world.blast(self.project, "lock", environ=environ))
+        self.assertTrue(any(r.path.startswith("http://index.example/") for r in self.world.index.log))
+
     def wait_for_venv(self) -> None:
         from harness import wait_for
 

@@ -330,8 +330,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         index = self.server.index
         path = self.path
-        fault = index.take_fault(path.split("?")[0])
-        kind, value, real = fault or ("", "", path)
+        # As a proxy is asked: we are every host.
+        self.path = re.sub(r"^http://[^/]+", "", path)
+        fault = index.take_fault(self.path.split("?")[0])
+        kind, value, real = fault or ("", "", self.path)
         status = self.answer(kind, value, real.split("?")[0])
         with index.lock:
             index.log.append(Request(self.command, path, status, dict(self.headers.items())))
