@@ -14,6 +14,11 @@
 
 /* Bounds of workers. Address space, not memory: maps of the metadata cache and of wheels count in it. A
  * sanitizer maps terabytes, so builds with one go without. */
+#if defined(__has_feature)
+#        if __has_feature(address_sanitizer)
+#                define __SANITIZE_ADDRESS__ 1 /* gcc defines it itself */
+#        endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #        define WORKER_MEMORY(bytes) UINT64_C(0)
 #else
