@@ -5,8 +5,8 @@
  *     pid 1 of the sandbox, confined ─▶ guarantees_read_back() ─▶ rows ─▶ monitor ─▶ "run" record
  *
  * Each row asks the kernel: the namespace links, /proc/self/status, statvfs(2), an access that must fail, a
- * connect that must be refused. A check that cannot be made says "unknown", never "held". The
- * refusals accepted are a set of errnos: which one comes depends on the wall that stands first.
+ * connect that must be refused. A check that cannot be made says "unknown", never "held". A limit that
+ * nobody asked for has no row: it is no promise, so strict misses nothing. The refusals accepted are a set of errnos: which one comes depends on the wall that stands first.
  *
  * The table of mounts is not looked at here: it is read with libmount from outside (mount-table.c), because
  * loading that library would cost every start of a program more than all of these rows.
@@ -450,13 +450,8 @@ check_limit(Rows *rows,
         struct rlimit limit;
 
         if (wished == 0)
-                rows_add(rows,
-                         name,
-                         GUARANTEE_NOT_HELD,
-                         "none",
-                         "%s",
-                         limit_reason ?: "No limit was asked for.");
-        else if (getrlimit((__rlimit_resource_t) resource, &limit) < 0 || limit.rlim_max > wished)
+                return; /* nobody asked: nothing is promised, and nothing is missing */
+        if (getrlimit((__rlimit_resource_t) resource, &limit) < 0 || limit.rlim_max > wished)
                 rows_add(rows,
                          name,
                          GUARANTEE_NOT_HELD,

@@ -221,7 +221,8 @@ int isolate_limits(const LimitSpec *limits, uint64_t cpu_max_sec) {
                 if (r < 0)
                         return r;
         }
-        return lower_limit(RLIMIT_CORE, 0);
+        /* Not 0: that stops files, but not a core_pattern with a pipe, see core(5). */
+        return lower_limit(RLIMIT_CORE, 1);
 }
 
 static int load_programs(const SandboxFilter *filter) {

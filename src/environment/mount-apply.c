@@ -380,7 +380,12 @@ static int bind_device(MountContext *context, const char *directory, const char 
         fd = open(source, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return errno == ENOENT ? 0 : -errno;
-        return bind_fd(context, fd, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+        /* Read-only still lets a device be written to, but not its mode, owner or times changed: they
+         * are the host's, and root without capabilities owns them. */
+        return bind_fd(context,
+                       fd,
+                       target,
+                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
 static int apply_devices(MountContext *context, const Mount *mount_) {

@@ -2,6 +2,7 @@
 
 /* Loads the filter in a child process and tries. */
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -43,6 +44,10 @@ static long try_clone3(void) {
 }
 static long try_unknown(void) {
         return syscall(4000);
+}
+static long try_set_id_in_memory(void) {
+        const uint64_t how[3] = { O_CREAT | O_WRONLY, S_ISUID | 0755, 0 };
+        return syscall(SYS_openat2, AT_FDCWD, "/nonexistent/file", how, sizeof(how));
 }
 static long try_mount(void) {
         return syscall(SYS_mount, NULL, NULL, NULL, 0, NULL);
@@ -89,6 +94,10 @@ TEST(filter_lets_ordinary_calls_through) {
 TEST(filter_says_that_unknown_calls_do_not_exist) {
         ASSERT_INT(behind_filter(try_clone3), ENOSYS);
         ASSERT_INT(behind_filter(try_unknown), ENOSYS);
+}
+
+TEST(set_id_mode_in_memory_cannot_pass_the_filter_unseen) {
+        ASSERT_INT(behind_filter(try_set_id_in_memory), ENOSYS);
 }
 
 TEST(filter_refuses_by_number) {
