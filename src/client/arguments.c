@@ -102,20 +102,61 @@ static int parse_value(Parse *parse, const Option *option, const char *given, co
         return 0;
 }
 
+/* Edits (insert, delete, replace) between two short words. Source: Levenshtein 1966. */
+static unsigned word_distance(const char *a, const char *b) {
+        enum {
+                WORD_MAX = 32
+        };
+        size_t n = strlen(b);
+        unsigned row[WORD_MAX + 1];
+
+        if (strlen(a) > WORD_MAX || n > WORD_MAX)
+                return UINT_MAX;
+        for (unsigned j = 0; j <= n; j++)
+                row[j] = j;
+        for (unsigned i = 1; a[i - 1]; i++) {
+                unsigned diagonal = row[0];
+                row[0] = i;
+                for (size_t j = 1; j <= n; j++) {
+                        unsigned above = row[j];
+                        unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
+                        unsigned added = MIN(above, row[j - 1]) + 1;
+                        row[j] = MIN(added, replaced);
+                        diagonal = above;
+                }
+        }
+        return row[n];
+}
+
+/* The option whose name is nearest, if one is near. */
+static const Option *option_suggest(const Verb *verb, const char *name) {
+        OptionTables tables = option_tables(verb);
+        const Option *best = NULL;
+        unsigned best_distance = 3;
+
+        for (size_t i = 0; tables.list[i]; i++)
+                for (const Option *option = tables.list[i]; option->name; option++) {
+                        unsigned distance = word_distance(name, option->name);
+                        if (distance < best_distance) {
+                                best = option;
+                                best_distance = distance;
+                        }
+                }
+        return best;
+}
+
 static int parse_unknown(Parse *parse, const char *text) {
-        (void) fault_set(
-                        &parse->client->fault,
-                        -EINVAL,
-                        FAULT_USAGE,
-                        text,
-                        "There is no option '%s'.",
-                        text);
-        if (parse->verb)
-                fault_hint(&parse->client->fault,
-                           "blast %s --help lists the options.",
-                           parse->verb->name);
+        Fault *fault = &parse->client->fault;
+        const char *name = string_after(text, "--");
+        const Option *near = name ? option_suggest(parse->verb, name) : NULL;
+
+        (void) fault_set(fault, -EINVAL, FAULT_USAGE, text, "There is no option '%s'.", text);
+        if (near)
+                fault_hint(fault, "Did you mean --%s?", near->name);
+        else if (parse->verb)
+                fault_hint(fault, "blast %s --help lists the options.", parse->verb->name);
         else
-                fault_hint(&parse->client->fault, "blast --help lists the options.");
+                fault_hint(fault, "blast --help lists the options.");
         return -EINVAL;
 }
 
@@ -210,32 +251,6 @@ const Verb *verb_find(const char *name) {
                 if (streq(verb->name, name))
                         return verb;
         return NULL;
-}
-
-/* Edits (insert, delete, replace) between two short words. Source: Levenshtein 1966. */
-static unsigned word_distance(const char *a, const char *b) {
-        enum {
-                WORD_MAX = 32
-        };
-        size_t n = strlen(b);
-        unsigned row[WORD_MAX + 1];
-
-        if (strlen(a) > WORD_MAX || n > WORD_MAX)
-                return UINT_MAX;
-        for (unsigned j = 0; j <= n; j++)
-                row[j] = j;
-        for (unsigned i = 1; a[i - 1]; i++) {
-                unsigned diagonal = row[0];
-                row[0] = i;
-                for (size_t j = 1; j <= n; j++) {
-                        unsigned above = row[j];
-                        unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
-                        unsigned added = MIN(above, row[j - 1]) + 1;
-                        row[j] = MIN(added, replaced);
-                        diagonal = above;
-                }
-        }
-        return row[n];
 }
 
 const char *verb_suggest(const char *name) {

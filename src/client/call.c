@@ -271,8 +271,11 @@ int client_open_environment(Client *client, bool only_existing) {
         if (r < 0)
                 return r;
         r = client_send(client, message, &reply);
-        if (r < 0)
+        if (r < 0) {
+                if (client->fault.code == FAULT_NO_ENVIRONMENT && !client->fault.hint)
+                        fault_hint(&client->fault, "'blast start' makes it.");
                 return r;
+        }
         r = sd_bus_message_read(reply, "o", &path);
         if (r < 0)
                 return r;

@@ -102,12 +102,14 @@ static int show_summary(Client *client, const JobResult *result) {
         r = builder_finish(&line, &text);
         if (r < 0)
                 return r;
-        if (last == 0 && result->n_changes > 0)
+        if (result->n_changes == 0)
+                show_note(&client->show, "No packages, nothing to change.");
+        else if (last == 0)
                 show_note(&client->show,
                           "%zu package%s, nothing to change.",
                           result->n_changes,
                           result->n_changes == 1 ? "" : "s");
-        else if (last > 0)
+        else
                 show_note(&client->show,
                           "%c%s package%s in %s.",
                           text[0] - 'a' + 'A',

@@ -173,6 +173,14 @@ TEST(beginning_of_an_option_is_not_enough) {
         PARSE((char *) "install", (char *) "--off");
 
         assert_refused(&parsed, "--off");
+        ASSERT_NOT_NULL(strstr(parsed.client.fault.hint, "--help"));
+}
+
+TEST(option_that_is_nearly_right_is_suggested) {
+        PARSE((char *) "install", (char *) "--offlin");
+
+        assert_refused(&parsed, "--offlin");
+        ASSERT_STREQ(parsed.client.fault.hint, "Did you mean --offline?");
 }
 
 TEST(missing_value_is_told) {
