@@ -147,7 +147,9 @@ static const Option *option_suggest(const Verb *verb, const char *name) {
 
 static int parse_unknown(Parse *parse, const char *text) {
         Fault *fault = &parse->client->fault;
-        const char *name = string_after(text, "--");
+        bool is_long = text[1] == '-';
+        _cleanup_(freep) char *name =
+                        is_long ? text_to_string((Text){ text + 2, strcspn(text + 2, "=") }) : NULL;
         const Option *near = name ? option_suggest(parse->verb, name) : NULL;
 
         (void) fault_set(fault, -EINVAL, FAULT_USAGE, text, "There is no option '%s'.", text);

@@ -142,6 +142,21 @@ int verb_kill(Client *client, char **arguments) {
         return 0;
 }
 
+static int show_generation(Client *client) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        uint32_t generation;
+        int r;
+
+        r = client_property(client, client->environment, "Environment.Generation", "u", &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "u", &generation);
+        if (r < 0)
+                return r;
+        show_note(&client->show, "Generation %u is the current one.", generation);
+        return 0;
+}
+
 int verb_rollback(Client *client, char **arguments) {
         _cleanup_message_ sd_bus_message *message = NULL;
         _cleanup_job_result_ JobResult result = {};
@@ -172,7 +187,9 @@ int verb_rollback(Client *client, char **arguments) {
         r = client_run_job(client, message, &result);
         if (r < 0)
                 return r;
-        return show_changes(client, &result);
+        if (result.n_changes > 0 || client->wants_json)
+                r = show_changes(client, &result);
+        return r < 0 ? r : show_generation(client);
 }
 
 int verb_config(Client *client, char **arguments) {

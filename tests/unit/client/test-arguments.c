@@ -177,10 +177,10 @@ TEST(beginning_of_an_option_is_not_enough) {
 }
 
 TEST(option_that_is_nearly_right_is_suggested) {
-        PARSE((char *) "install", (char *) "--offlin");
+        PARSE((char *) "install", (char *) "--pyton=3");
 
-        assert_refused(&parsed, "--offlin");
-        ASSERT_STREQ(parsed.client.fault.hint, "Did you mean --offline?");
+        assert_refused(&parsed, "--pyton=3");
+        ASSERT_STREQ(parsed.client.fault.hint, "Did you mean --python?");
 }
 
 TEST(missing_value_is_told) {
