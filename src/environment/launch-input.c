@@ -2,6 +2,7 @@
 
 /* What callers give is checked and cut down here: variables, directories, the project's place. */
 
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,6 +122,43 @@ int project_check(const char *project, const char *home, const char *generation,
                                 "'%s' cannot be a project: it contains the environments Blast keeps.",
                                 project);
         return 0;
+}
+
+/* Why @prefix cannot be shown for @python, all three resolved; NULL if it can. */
+static const char *prefix_objection(const char *python, const char *prefix, const char *project) {
+        static const char *const taken[] = { "/tmp", "/var/tmp", "/run", "/dev", "/proc", "/etc" };
+
+        if (path_is_in_base(prefix))
+                return NULL; /* shown in any case */
+        for (size_t i = 0; i < ELEMENTSOF(taken); i++)
+                if (path_is_below(taken[i], prefix))
+                        return "which is no place of a Python";
+        if (!path_is_below(python, prefix))
+                return "where it does not lie";
+        if (path_is_below(python, project) && !path_is_below(prefix, project))
+                return "but what lies in the project may show nothing outside of it";
+        return NULL;
+}
+
+int python_check(const char *python, const char *prefix, const char *project, Fault *fault) {
+        _cleanup_(freep) char *program = realpath(python, NULL);
+        _cleanup_(freep) char *place = program ? realpath(prefix, NULL) : NULL;
+        const char *objection;
+
+        if (!program)
+                return -errno;
+        objection = place ? prefix_objection(program, place, project) : "which is not there";
+        if (!objection)
+                return 0;
+        return fault_set(
+                        fault,
+                        -EPERM,
+                        FAULT_PYTHON_INVALID,
+                        python,
+                        "'%s' cannot be used: it says that it belongs to '%s', %s.",
+                        python,
+                        prefix,
+                        objection);
 }
 
 int program_path(const char *name, char **ret) {

@@ -162,10 +162,15 @@ sandbox_mounts(const SandboxSpec *spec,
                 r = find_current_link(generation, &current);
         if (r >= 0)
                 r = strings_copy(spec->read_only_paths, &paths);
+        /* What lies in the project is shown with it. Looked up here it could lead anywhere: programs in
+         * other sandboxes may write there, even now. */
+        const bool is_own = spec->python_prefix && project &&
+                        path_is_below(spec->python_prefix, project);
+        const char *prefix = is_own ? NULL : spec->python_prefix;
         if (r >= 0)
-                r = add_prefix(&paths, spec->python_prefix);
+                r = add_prefix(&paths, prefix);
         if (r >= 0)
-                r = check_shown(spec->python_prefix, spec->home, fault);
+                r = check_shown(prefix, spec->home, fault);
         FOREACH_TEXT(path, paths) {
                 if (r >= 0)
                         r = check_shown(path, spec->home, fault);
@@ -181,7 +186,7 @@ sandbox_mounts(const SandboxSpec *spec,
                 .site_packages = spec->site_packages,
                 .entries = entries,
                 .entry_links = links,
-                .python_prefix = spec->python_prefix,
+                .python_prefix = prefix,
                 .read_only_paths = paths,
                 .hidden_paths = spec->hidden_paths,
                 .scratch_max_bytes = scratch_bytes(spec->limits.scratch_max_bytes),

@@ -186,5 +186,12 @@ _must_use_ int directory_path(int fd, char **ret);
 _must_use_ int
 project_check(const char *project, const char *home, const char *generation, Fault *fault);
 
+/* Refuses an interpreter that would open more than itself: @prefix, which it claims for itself and which
+ * every sandbox then shows, must hold the program; and a program that lies in the project, where each
+ * sandbox can write, may claim nothing outside of it.
+ * Errors: -EPERM with FAULT_PYTHON_INVALID; what realpath(3) says of @python. */
+_must_use_ int
+python_check(const char *python, const char *prefix, const char *project, Fault *fault);
+
 /* Where our programs lie: installed, or the build tree in developer builds. */
 _must_use_ int program_path(const char *name, char **ret);

@@ -180,7 +180,7 @@ static int add_system(MountList *list, const RootSpec *spec) {
         return r;
 }
 
-static bool is_in_base(const char *path) {
+bool path_is_in_base(const char *path) {
         for (size_t i = 0; i < ELEMENTSOF(base_paths); i++)
                 if (path_is_below(path, base_paths[i]))
                         return true;
@@ -264,14 +264,14 @@ static int add_paths(MountList *list, const RootSpec *spec) {
         int r = 0;
 
         /* Bound even where they are links: what they lead to need not be shown elsewhere. */
-        if (spec->python_prefix && !is_in_base(spec->python_prefix))
+        if (spec->python_prefix && !path_is_in_base(spec->python_prefix))
                 r = add_bind(list,
                              spec->python_prefix,
                              spec->python_prefix,
                              MOUNT_INDEX_NONE,
                              MOUNT_FLAG_READ_ONLY | MOUNT_FLAG_OPTIONAL);
         FOREACH_TEXT(path, spec->read_only_paths) {
-                if (r >= 0 && !is_in_base(path))
+                if (r >= 0 && !path_is_in_base(path))
                         r = add_bind(list,
                                      path,
                                      path,

@@ -115,5 +115,7 @@ _must_use_ int packet_get_mount_list(PacketReader *reader, MountList *ret);
 
 /* Is @path equal to or below @parent? */
 _pure_ bool path_is_below(const char *path, const char *parent);
+/* Below /usr or its kin, which every sandbox shows read-only. */
+_pure_ bool path_is_in_base(const char *path);
 
 const char *mount_kind_to_string(MountKind kind);

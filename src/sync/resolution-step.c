@@ -201,6 +201,16 @@ static int start_probe(ResolutionStep *step, const char *prefix, Fault *fault) {
         return helper_process_new(step->coordinator->event, &helper, child, &step->worker);
 }
 
+/* What an interpreter says of itself is a stranger's word, and its prefix will be shown in every sandbox. */
+static int
+check_python(ResolutionStep *step, const char *python, const char *prefix, Fault *fault) {
+        _cleanup_(freep) char *project = NULL;
+        int r;
+
+        r = directory_path(step->project_fd, &project);
+        return r < 0 ? r : python_check(python, prefix, project, fault);
+}
+
 static int probe(ResolutionStep *step, const char *path, Fault *fault) {
         _cleanup_(freep) char *prefix = NULL;
         int r;
@@ -233,11 +243,29 @@ static int probe(ResolutionStep *step, const char *path, Fault *fault) {
                                 "The interpreter '%s' cannot be read: %s.",
                                 path,
                                 strerror(-r));
+        r = check_python(step, path, prefix, fault);
+        if (r < 0)
+                return r;
         step->order.on_phase("probing", path, step->order.userdata);
         return start_probe(step, prefix, fault);
 }
 
+/* A relative path without "..": it is joined to the generation's. */
+static bool is_below_generation(const char *path) {
+        Text rest = text_of(path), part;
+
+        if (text_is_empty(path) || path[0] == '/')
+                return false;
+        while (text_cut(&rest, '/', &part))
+                if (part.length == 0 || text_equals_string(part, ".") ||
+                    text_equals_string(part, ".."))
+                        return false;
+        return true;
+}
+
 static int act_on_answer(ResolutionStep *step, ResolveAnswer *answer, Fault *fault) {
+        int r;
+
         switch (answer->outcome) {
         case RESOLVE_NEEDS_PROBE:
                 if (text_is_empty(answer->python_path))
@@ -248,8 +276,12 @@ static int act_on_answer(ResolutionStep *step, ResolveAnswer *answer, Fault *fau
                 return -EINVAL;
         default:
                 if (!answer->lock || text_is_empty(answer->python_path) ||
-                    text_is_empty(answer->site_packages) || answer->site_packages[0] == '/')
+                    text_is_empty(answer->python_prefix) ||
+                    !is_below_generation(answer->site_packages))
                         return -EBADMSG;
+                r = check_python(step, answer->python_path, answer->python_prefix, fault);
+                if (r < 0)
+                        return r;
                 step->order.on_done(answer, 0, NULL, step->order.userdata);
                 return 0;
         }

@@ -88,7 +88,7 @@ for path in ("/x", "/usr/x", "/etc/x", "/usr/lib/x", "/var/x", "/sys/x", "/dev/x
         print("opened", path)
     except OSError as error:
         assert error.errno in (errno.EROFS, errno.EACCES, errno.EPERM), (path, error)
-for path in ("/tmp/x", "/var/tmp/x", "/dev/shm/x", os.environ["HOME"] + "/x"):
+for path in ("/tmp/blast-written-inside", "/var/tmp/blast-written-inside", "/dev/shm/x", os.environ["HOME"] + "/x"):
     open(path, "w").write("x")
 print("done")
 """
@@ -96,7 +96,7 @@ print("done")
     assert result.stdout == "done\n", result.stderr
     assert (place.project / "made inside").exists()
     assert (place.project / "made inside").stat().st_uid == place.uid
-    assert not os.path.exists("/tmp/x")
+    assert not os.path.exists("/tmp/blast-written-inside")
 
 
 def test_packages_are_writable_into_the_generations_own_upper(place: Place) -> None:
@@ -211,3 +211,15 @@ def test_file_system_that_cannot_hold_an_upper_gets_one_in_memory(place: Place) 
         assert not (place.generation / ".blast/upper/new.py").exists()
     finally:
         subprocess.run(["umount", str(state)], check=True)
+
+
+def test_interpreter_of_the_project_that_became_a_link_opens_nothing(place: Place) -> None:
+    secret = place.home / "secret"
+    secret.mkdir()
+    (secret / "key").write_text("SECRET", encoding="utf-8")
+    prefix = place.project / "python"
+    prefix.symlink_to(secret)
+    place.own(secret, secret / "key", prefix)
+    result = place.call("/bin/cat", str(secret / "key"), str(prefix / "key"), options=("--python-prefix", str(prefix)))
+    assert "SECRET" not in result.stdout
+    assert result.returncode != 0

@@ -88,6 +88,47 @@ TEST(project_may_not_contain_what_is_hidden) {
         ASSERT_ERROR(check("/dev/shm"), EINVAL);
 }
 
+/* An interpreter at @python, below a fresh directory, claims @prefix; the project is "p" there. */
+static int claim(const char *python, const char *prefix) {
+        _cleanup_fault_ Fault fault = {};
+        char base[] = "/var/tmp/blast-test-XXXXXX", from[128], to[64], project[64];
+        int r;
+
+        ASSERT_NOT_NULL(mkdtemp(base));
+        (void) snprintf(from,
+                        sizeof(from),
+                        "mkdir -p %s/p/bin %s/.ssh %s/py/bin",
+                        base,
+                        base,
+                        base);
+        ASSERT_INT(system(from), 0);
+        (void) snprintf(from, sizeof(from), "%s/%s", base, python);
+        ASSERT_INT(close(open(from, O_WRONLY | O_CREAT | O_CLOEXEC, 0755)), 0);
+        (void) snprintf(to,
+                        sizeof(to),
+                        "%s%s%s",
+                        prefix[0] == '/' ? "" : base,
+                        prefix[0] == '/' ? "" : "/",
+                        prefix);
+        (void) snprintf(project, sizeof(project), "%s/p", base);
+        r = python_check(from, to, project, &fault);
+        ASSERT_TRUE((r < 0) == fault_is_set(&fault));
+        (void) snprintf(from, sizeof(from), "rm -rf %s", base);
+        ASSERT_INT(system(from), 0);
+        return r;
+}
+
+TEST(interpreter_cannot_claim_a_secret_as_its_prefix) {
+        ASSERT_ERROR(claim("p/bin/python3.11", ".ssh"), EPERM);
+        ASSERT_ERROR(claim("py/bin/python3.11", ".ssh"), EPERM);
+        ASSERT_ERROR(claim("p/python3.11", ""), EPERM);
+        ASSERT_ERROR(claim("py/bin/python3.11", "/var"), EPERM);
+        ASSERT_ERROR(claim("py/bin/python3.11", "absent"), EPERM);
+        ASSERT_OK(claim("p/bin/python3.11", "p"));
+        ASSERT_OK(claim("p/bin/python3.11", "/usr"));
+        ASSERT_OK(claim("py/bin/python3.11", "py"));
+}
+
 TEST(exec_request_survives_its_packet) {
         char *argv[] = { (char *) "x", NULL };
         ExecRequest request = {
