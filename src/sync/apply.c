@@ -211,8 +211,8 @@ static int settle(Apply *apply) {
         r = environment_reload(environment);
         if (r < 0)
                 return r;
+        background_start(environment); /* ends what is made of an older one, whose rest is swept */
         environment_collect_generations(environment, generations_max(environment));
-        background_start(environment);
         return 0;
 }
 

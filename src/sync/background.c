@@ -12,7 +12,7 @@
  * SHOWING    blast-stage adds what was carried in the upper, flushes, and renames it to lib/.
  *
  * A crash leaves a .lib-… directory, which the next start removes before it begins anew. A newer generation
- * ends what is made of the older one.
+ * ends what is made of the older one; environment_sweep() removes the rest of it.
  */
 
 #include <fcntl.h>
@@ -32,8 +32,6 @@
 #include "sync/background.h"
 #include "sync/compile.h"
 #include "sync/coordinator-internal.h"
-
-#define COPY_PREFIX ".lib-"
 
 struct Background {
         Environment *environment;
@@ -60,7 +58,7 @@ void background_sweep(Environment *environment) {
         if (directory_list(environment->generation_fd, &names) < 0)
                 return;
         FOREACH_TEXT(name, names)
-                if (string_after(name, COPY_PREFIX) && strings_add(&leftovers, name) < 0)
+                if (string_after(name, BACKGROUND_COPY_PREFIX) && strings_add(&leftovers, name) < 0)
                         return;
         remover_start(&environment->copy_sweeper, environment->generation_fd, leftovers);
 }
@@ -208,7 +206,7 @@ static int copy(Background *background, Fault *fault) {
                 return -EIO;
         (void) snprintf(background->copy_name,
                         sizeof(background->copy_name),
-                        COPY_PREFIX "%016llx",
+                        BACKGROUND_COPY_PREFIX "%016llx",
                         (unsigned long long) random);
         path = string_format("%s/%s", background->copy_name, below);
         if (!path)

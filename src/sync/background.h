@@ -8,6 +8,9 @@
 #include "basic/macro.h"
 #include "sync/coordinator.h"
 
+/* Names of copies in the making, in the directory of their generation. */
+#define BACKGROUND_COPY_PREFIX ".lib-"
+
 typedef struct Background Background;
 
 /* Begins with the current generation of @environment; what was made of another one is dropped. Failures

@@ -153,8 +153,10 @@ static int add_tree(Compile *compile, const CompileOrder *order, const Digest *t
 
 static int start(Compile *compile, const CompileOrder *order, Fault *fault) {
         _cleanup_close_ int script = open_compiler();
+        /* The file itself, as in the probe: links may lie where the sandbox shows nothing. */
+        _cleanup_(freep) char *python = realpath(order->record->python_path, NULL);
         _cleanup_(room_done) Room room = {
-                .argv = { order->record->python_path, (char *) "-I", (char *) "-S", (char *) "-" },
+                .argv = { python, (char *) "-I", (char *) "-S", (char *) "-" },
                 .n_words = WORDS_FIXED,
         };
         char *const paths[] = { order->record->python_prefix, NULL };
@@ -163,6 +165,8 @@ static int start(Compile *compile, const CompileOrder *order, Fault *fault) {
 
         if (script < 0)
                 return script;
+        if (!python)
+                return -errno;
         for (size_t i = 0; i < order->n_trees; i++) {
                 r = add_tree(compile, order, order->trees[i], &room);
                 if (r < 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "basic/log.h"
 #include "basic/memory.h"
 #include "environment/copy.h"
+#include "environment/fail-point.h"
 #include "sync/background.h"
 #include "sync/coordinator-internal.h"
 #include "sync/run-internal.h"
@@ -187,6 +189,25 @@ bool environment_uses_generation(const Environment *environment, uint32_t number
         return false;
 }
 
+/* Copies for editors that a crash or a newer generation interrupted are moved up among the leftovers. Those
+ * of the current generation are background_sweep()'s. */
+static int hide_copies(int generations_fd, const char *name, char ***leftovers) {
+        _cleanup_close_ int fd = file_open_beneath(generations_fd, name, O_RDONLY | O_DIRECTORY, 0);
+        _cleanup_(strings_freep) char **names = NULL;
+        int r = fd < 0 ? fd : directory_list(fd, &names);
+
+        FOREACH_TEXT(entry, names) {
+                if (!string_after(entry, BACKGROUND_COPY_PREFIX))
+                        continue;
+                if (renameat(fd, entry, generations_fd, entry) < 0)
+                        return -errno;
+                r = strings_add(leftovers, entry);
+                if (r < 0)
+                        break;
+        }
+        return r;
+}
+
 void environment_sweep(Environment *environment) {
         _cleanup_close_ int fd = file_open_beneath(
                         environment->record->directory_fd,
@@ -197,9 +218,13 @@ void environment_sweep(Environment *environment) {
 
         if (fd < 0 || environment->sweeper.worker || directory_list(fd, &names) < 0)
                 return;
-        FOREACH_TEXT(name, names)
+        FOREACH_TEXT(name, names) {
                 if (name[0] == '.' && strings_add(&leftovers, name) < 0)
                         return;
+                if (name[0] != '.' && strtoul(name, NULL, 10) != environment->number &&
+                    hide_copies(fd, name, &leftovers) < 0)
+                        continue; /* what cannot be read is collected as a whole one day */
+        }
         if (leftovers)
                 remover_start(&environment->sweeper, fd, leftovers);
 }
@@ -221,6 +246,7 @@ void environment_collect_generations(Environment *environment, uint32_t n_max) {
                 }
                 /* What cannot be hidden now is tried again after the next change. */
                 (void) !generation_hide(environment->record->directory_fd, numbers[i], &leftover);
+                fail_point_reach("generation-hidden", false);
         }
         environment_sweep(environment);
 }

@@ -159,6 +159,8 @@ on_probe_end(WorkerProcess *worker,
 
 static int start_probe(ResolutionStep *step, const char *prefix, Fault *fault) {
         _cleanup_close_ int script = open_probe();
+        /* The file itself: a link on the caller's PATH may lie where the sandbox shows nothing. */
+        _cleanup_(freep) char *file = realpath(step->probed_path, NULL);
         Child child;
         int r;
 
@@ -169,6 +171,8 @@ static int start_probe(ResolutionStep *step, const char *prefix, Fault *fault) {
                                 FAULT_INTERNAL,
                                 "probe.py",
                                 "probe.py is not installed where it belongs.");
+        if (!file)
+                return -errno;
         step->report_fd = fd_close(step->report_fd);
         step->report_fd = memfd_create("report", MFD_CLOEXEC);
         if (step->report_fd < 0)
@@ -178,9 +182,7 @@ static int start_probe(ResolutionStep *step, const char *prefix, Fault *fault) {
         if (step->words_fd < 0)
                 return -errno;
 
-        char *const argv[] = {
-                step->probed_path, (char *) "-I", (char *) "-S", (char *) "-", NULL
-        };
+        char *const argv[] = { file, (char *) "-I", (char *) "-S", (char *) "-", NULL };
         char *const paths[] = { (char *) prefix, NULL };
         const HelperSpec spec = {
                 .argv = argv,

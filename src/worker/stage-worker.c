@@ -29,6 +29,16 @@ enum {
         FD_TREES = 6
 };
 
+static int choose(uint32_t number, StageAnswer *answer) {
+        int r;
+
+        r = generation_choose(FD_DIRECTORY, number, &answer->fault);
+        if (r < 0)
+                return r;
+        fail_point_reach("stage-chosen", true);
+        return 0;
+}
+
 static int make(StageRequest *request, StageAnswer *answer) {
         int r;
 
@@ -38,11 +48,7 @@ static int make(StageRequest *request, StageAnswer *answer) {
         answer->carried = TAKE_PTR(request->draft.record.carried);
         answer->warnings = TAKE_PTR(request->draft.record.warnings);
         fail_point_reach("stage-made", true);
-        r = generation_choose(FD_DIRECTORY, request->draft.record.number, &answer->fault);
-        if (r < 0)
-                return r;
-        fail_point_reach("stage-chosen", true);
-        return 0;
+        return choose(request->draft.record.number, answer);
 }
 
 /* What was installed by hand is shown to editors, too. */
@@ -103,7 +109,7 @@ static int act(StageRequest *request, StageAnswer *answer) {
         case STAGE_MAKE:
                 return make(request, answer);
         case STAGE_CHOOSE:
-                return generation_choose(FD_DIRECTORY, request->number, &answer->fault);
+                return choose(request->number, answer);
         case STAGE_SHOW:
                 return show(request);
         default:
