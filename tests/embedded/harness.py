@@ -26,6 +26,7 @@ from index import Index  # noqa: E402  (found through the line above)
 BUILD = Path(os.environ.get("BLAST_TEST_BUILD", HERE.parent.parent / "build"))
 TIMEOUT = int(os.environ.get("BLAST_TEST_TIMEOUT", "120"))
 TEST_UID = int(os.environ.get("BLAST_TEST_UID", "-1"))
+SETPRIV = shutil.which("setpriv") or "setpriv"  # before a test takes PATH away
 
 
 def blast_path() -> Path:
@@ -80,7 +81,7 @@ class World:
     def command(self, *arguments: str | Path) -> list[str]:
         words = [str(word) for word in arguments]
         if TEST_UID >= 0:
-            drop = ["setpriv", f"--reuid={TEST_UID}", f"--regid={TEST_UID}", "--clear-groups", "--"]
+            drop = [SETPRIV, f"--reuid={TEST_UID}", f"--regid={TEST_UID}", "--clear-groups", "--"]
             return [*drop, *words]
         return words
 
