@@ -5,14 +5,15 @@
  *     connect(<runtime>/bus) ── works ──▶ done
  *         │ refused or absent
  *         ▼
- *     spawn blastd --embedded --ready-fd=3, read "ready" or "failed SENTENCE" ──▶ connect again
+ *     spawn blastd --embedded --ready-fd=3, read "ready DIRECTORY" or "failed SENTENCE" ──▶ connect there
  *
  * Two clients may do this at once: both daemons try for the lock, the loser reports that it is ready
- * (somebody listens) and leaves. The socket is reached through a descriptor of its directory because
+ * (somebody listens, and where) and leaves. The socket is reached through a descriptor of its directory because
  * socket paths end at 108 bytes and runtime directories need not (decision 1).
  */
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,10 +86,10 @@ static const char *daemon_path(void) {
         return BLAST_LIBEXEC_DIR "/blastd";
 }
 
-/* Reads the one line that the daemon says when it listens, or when it failed. */
-static int wait_until_ready(int fd, Fault *fault) {
+/* Reads the one line that the daemon says when it listens (and in which directory), or when it failed. */
+static int wait_until_ready(int fd, Fault *fault, char **ret_directory) {
         struct pollfd event = { .fd = fd, .events = POLLIN };
-        char line[1024] = {};
+        char line[PATH_MAX + 16] = {};
         int r;
 
         do
@@ -107,8 +108,11 @@ static int wait_until_ready(int fd, Fault *fault) {
 
         ssize_t n = read(fd, line, sizeof(line) - 1);
         Text said = text_strip((Text){ line, n > 0 ? (size_t) n : 0 });
-        if (text_equals_string(said, "ready"))
-                return 0;
+        if (text_starts_with(said, "ready /")) {
+                size_t skip = strlen("ready ");
+                *ret_directory = text_to_string((Text){ said.data + skip, said.length - skip });
+                return *ret_directory ? 0 : -ENOMEM;
+        }
         if (text_starts_with(said, "failed "))
                 return fault_set(
                                 fault,
@@ -126,7 +130,7 @@ static int wait_until_ready(int fd, Fault *fault) {
                         "The daemon was started but ended before it was ready.");
 }
 
-static int daemon_start(Fault *fault) {
+static int daemon_start(Fault *fault, char **ret_directory) {
         extern char **environ;
         char *const argv[] = {
                 (char *) "blastd", (char *) "--embedded", (char *) "--ready-fd=3", NULL
@@ -161,11 +165,11 @@ static int daemon_start(Fault *fault) {
         (void) fd_close(child.pidfd); /* it outlives us; init reaps it */
         write_end = fd_close(write_end);
 
-        return wait_until_ready(ready, fault);
+        return wait_until_ready(ready, fault, ret_directory);
 }
 
 int daemon_connect(Fault *fault) {
-        _cleanup_(freep) char *path = runtime_path();
+        _cleanup_(freep) char *path = runtime_path(), *directory = NULL;
         int fd, r;
 
         if (!path)
@@ -186,16 +190,16 @@ int daemon_connect(Fault *fault) {
                                 path,
                                 "The daemon's socket cannot be used: %s.",
                                 strerror(-fd));
-        r = daemon_start(fault);
+        r = daemon_start(fault, &directory);
         if (r < 0)
                 return r;
-        fd = socket_connect(path);
+        fd = socket_connect(directory);
         if (fd < 0)
                 return fault_set(
                                 fault,
                                 fd,
                                 FAULT_NO_SERVICE,
-                                path,
+                                directory,
                                 "The daemon says it is ready but cannot be reached: %s.",
                                 strerror(-fd));
         return fd;

@@ -3,7 +3,7 @@
 /* How it works
  *
  *     directories ─▶ lock ─▶ coordinator ─▶ service ─▶ listen or join the bus ─▶ "ready" ─▶ loop
- *                     └─ another daemon listens: "ready", success
+ *                     └─ another daemon listens: "ready" and where, success
  *
  * The loop ends by SIGTERM or SIGINT, or when nothing lives for the idle time: no connection, job,
  * run or open question. What ends tells so (service.h, on_activity); a one-shot timer is armed when
@@ -246,7 +246,7 @@ static int daemon_start(Daemon *daemon, Fault *fault) {
                         return r;
         }
         directories_started(&daemon->directories);
-        daemon_tell_starter(daemon, "ready", NULL);
+        daemon_tell_starter(daemon, "ready", daemon->directories.runtime.path);
         (void) sd_notify(false, "READY=1"); /* there may be nobody to tell */
         log_debug("blastd %s serves '%s'.", BLAST_VERSION, daemon->directories.state.path);
         return 0;
@@ -289,8 +289,10 @@ static int daemon_live(Daemon *daemon, Fault *fault) {
                                         daemon->directories.state.path,
                                         "Another blastd serves '%s'.",
                                         daemon->directories.state.path);
-                log_debug("Another blastd serves '%s'.", daemon->directories.state.path);
-                daemon_tell_starter(daemon, "ready", NULL);
+                log_debug("Another blastd serves '%s' at '%s'.",
+                          daemon->directories.state.path,
+                          daemon->directories.runtime.path);
+                daemon_tell_starter(daemon, "ready", daemon->directories.runtime.path);
                 return 0;
         }
         if (daemon->settings.writes_log)

@@ -21,7 +21,7 @@ typedef struct DaemonSettings {
         DaemonMode mode;
         uint64_t idle_usec; /* leave after that long without anything alive; USEC_INFINITY: never */
         bool writes_log; /* to <runtime>/log instead of our stderr, once that directory is ours */
-        int ready_fd;    /* gets "ready\n", or "failed <sentence>\n"; negative: nobody waits */
+        int ready_fd; /* gets "ready DIRECTORY\n" (of the socket), or "failed <sentence>\n"; negative: nobody waits */
 } DaemonSettings;
 
 /* Runs until it is told to leave, has been idle for long enough, or another daemon turns out to

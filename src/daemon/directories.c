@@ -218,6 +218,28 @@ static int lock_open(const Directories *directories, const char *name, int opera
         return TAKE_FD(fd);
 }
 
+/* The file of the lock says where its holder listens: another session of the same user may have another
+ * runtime directory, or none. Torn writes cannot be seen: readers hold the start lock, as we do. */
+static int lock_write_place(const Directories *directories) {
+        const char *path = directories->runtime.path;
+
+        if (ftruncate(directories->lock_fd, 0) < 0)
+                return -errno;
+        return file_write_all(directories->lock_fd, path, strlen(path));
+}
+
+/* Of the daemon that holds the lock. */
+static int lock_read_place(Directories *directories) {
+        _cleanup_(freep) char *path = NULL;
+        int r = file_read_at(directories->state.fd, LOCK_NAME, PATH_MAX, &path, NULL);
+
+        if (r < 0)
+                return r;
+        free(directories->runtime.path);
+        directories->runtime.path = TAKE_PTR(path);
+        return 0;
+}
+
 int directories_lock(Directories *directories, Fault *fault) {
         _cleanup_close_ int start_fd = lock_open(directories, START_NAME, LOCK_EX);
         if (start_fd < 0)
@@ -231,10 +253,13 @@ int directories_lock(Directories *directories, Fault *fault) {
 
         int lock_fd = lock_open(directories, LOCK_NAME, LOCK_EX | LOCK_NB);
         if (lock_fd == -EWOULDBLOCK)
-                return 0;
+                return lock_read_place(directories);
         if (lock_fd < 0)
                 return lock_fd;
         directories->lock_fd = lock_fd;
+        int r = lock_write_place(directories);
+        if (r < 0)
+                return r;
         directories->start_fd = TAKE_FD(start_fd);
         return 1;
 }

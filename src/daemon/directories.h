@@ -43,7 +43,7 @@ _must_use_ int directories_open(Directories *ret, Fault *fault);
 
 /* Takes the lock of the state directory, waiting for another daemon that is just starting or leaving.
  * On success start_fd is held, too, until directories_started().
- * Returns 1 locked, 0 another daemon runs and is listening. */
+ * Returns 1 locked, 0 another daemon runs and is listening: runtime.path is then that one's. */
 _must_use_ int directories_lock(Directories *directories, Fault *fault);
 /* From here on a second daemon sees that this one can be reached. */
 void directories_started(Directories *directories);

@@ -51,7 +51,7 @@ static int show_help(void) {
                "  --console           for a person at a terminal: stay when nothing is alive\n"
                "  --idle-seconds=N    leave after N seconds without anything alive; 0: never\n"
                "                      (default: %d with --embedded, never with --bus)\n"
-               "  --ready-fd=N        write \"ready\" or \"failed REASON\" to descriptor N\n"
+               "  --ready-fd=N        write \"ready DIRECTORY\" or \"failed REASON\" to descriptor N\n"
                "  --bus-introspect    print the D-Bus interfaces as XML\n"
                "  --version, --help\n\n"
                "Directories: STATE_DIRECTORY, CACHE_DIRECTORY, RUNTIME_DIRECTORY and\n"

@@ -10,6 +10,7 @@
 #include "basic/memory.h"
 #include "environment/copy.h"
 #include "environment/fail-point.h"
+#include "environment/guarantee-record.h"
 #include "sync/background.h"
 #include "sync/coordinator-internal.h"
 #include "sync/run-internal.h"
@@ -174,6 +175,8 @@ int environment_new(Coordinator *coordinator, EnvironmentRecord *record, Environ
                 r = load_generation(environment);
                 if (r == -ENOMEM)
                         return r;
+                /* Without them nothing is known until the next run. */
+                (void) guarantee_record_load(record->directory_fd, &environment->guarantees);
         }
         *ret = TAKE_PTR(environment);
         return 0;

@@ -23,6 +23,7 @@
 #include "basic/log.h"
 #include "basic/memory.h"
 #include "environment/copy.h"
+#include "environment/guarantee-record.h"
 #include "environment/privilege.h"
 #include "environment/spec.h"
 #include "sync/compile.h"
@@ -131,6 +132,9 @@ static int refresh(Run *run) {
                         return r;
                 guarantees_done(&run->environment->guarantees);
                 run->environment->guarantees = guarantees;
+                r = guarantee_record_store(run->environment->record->directory_fd, &guarantees);
+                if (r < 0)
+                        log_debug("Cannot keep the guarantees: %s, continuing.", strerror(-r));
         }
         coordinator_tell_environment(run->environment);
         return 0;

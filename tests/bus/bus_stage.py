@@ -183,7 +183,7 @@ class Stage:
         os.close(writer)
         with open(reader, "rb") as pipe:
             line = pipe.readline()
-        if line != b"ready\n":
+        if not line.startswith(b"ready /"):
             raise RuntimeError(f"blastd did not start: {line!r}\n{self.log.read_text()}")
 
     def stop_service(self, number: int = signal.SIGTERM) -> int:

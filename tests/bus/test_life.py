@@ -33,7 +33,9 @@ class Life(BusTest):
 
     def test_second_daemon_leaves_quietly_and_says_ready(self) -> None:
         self.stage.start_service("embedded")
-        self.assertEqual(self.start_another("--embedded"), (0, b"ready\n"))
+        status, line = self.start_another("--embedded")
+        self.assertEqual(status, 0)
+        self.assertTrue(line.startswith(b"ready /"), line)
 
     def test_second_daemon_on_a_bus_fails_with_the_reason(self) -> None:
         self.stage.start_bus()
@@ -66,7 +68,8 @@ class Life(BusTest):
             thread.start()
         for thread in threads:
             thread.join()
-        self.assertEqual(outcomes, [b"ready\n"] * 10)
+        self.assertEqual(len(set(outcomes)), 1)
+        self.assertTrue(outcomes[0].startswith(b"ready /"), outcomes[0])
 
     def test_directories_are_private(self) -> None:
         self.stage.start_service("embedded")

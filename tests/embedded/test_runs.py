@@ -147,6 +147,21 @@ class RunsTest(EmbeddedTest):
             self.assertEqual((out, client.returncode), ("ok\n", 0), said)
         self.assertGreaterEqual(len(self.json(self.project, "status", "--all")), 3)
 
+    def test_session_with_another_runtime_directory_reaches_the_same_daemon(self) -> None:
+        """As from cron or a second login, where XDG_RUNTIME_DIR is another or not set."""
+        before = self.json(self.project, "status")["id"]
+        daemons = self.world.daemons()
+        self.world.environ.pop("XDG_RUNTIME_DIR")
+        self.assertEqual(self.json(self.project, "status")["id"], before)
+        self.assertEqual(self.world.daemons(), daemons)
+
+    def test_guarantees_are_remembered_when_the_daemon_has_left(self) -> None:
+        self.ok(self.run_python("pass"))
+        before = self.json(self.project, "status")["guarantees"]
+        self.assertTrue(before)
+        self.world.stop_daemon()
+        self.assertEqual(self.json(self.project, "status")["guarantees"], before)
+
     def test_no_zombies_and_no_descriptors_left(self) -> None:
         code = ("import os, subprocess\n"
                 "subprocess.run(['sh', '-c', 'sleep 0.05 & sleep 0.05 &'])\n"
