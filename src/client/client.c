@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "basic/file.h"
@@ -28,6 +29,42 @@ void client_done(Client *client) {
         fault_done(&client->fault);
 }
 
+/* As git's safe.directory: a colon-separated list of resolved paths, or "*". */
+static bool is_declared_safe(const char *path) {
+        Text rest = text_of(getenv("BLAST_SAFE_DIRECTORY") ?: ""), part;
+
+        while (text_cut(&rest, ':', &part))
+                if (text_equals_string(part, "*") || text_equals_string(part, path))
+                        return true;
+        return false;
+}
+
+/* What another user put into a project becomes our packages, our settings, and by .venv/bin/python
+ * programs of ours without any wall. Root's directories are as good as our own. */
+static int check_owner(Client *client) {
+        struct stat status;
+
+        if (fstat(client->project_fd, &status) < 0)
+                return -errno;
+        if (status.st_uid == geteuid() || (status.st_uid == 0 && !(status.st_mode & S_IWOTH)) ||
+            is_declared_safe(client->project_path))
+                return 0;
+        (void) fault_set(
+                        &client->fault,
+                        -EPERM,
+                        FAULT_ACCESS_DENIED,
+                        client->project_path,
+                        status.st_uid == 0
+                                        ? "Everybody can write in '%s', so it is no project of yours (user %u)."
+                                        : "'%s' belongs to user %u, not to you.",
+                        client->project_path,
+                        (unsigned) (status.st_uid == 0 ? geteuid() : status.st_uid));
+        fault_hint(&client->fault,
+                   "If you trust everybody who can write there, say so: BLAST_SAFE_DIRECTORY='%s'.",
+                   client->project_path);
+        return -EPERM;
+}
+
 int client_open_project(Client *client) {
         const char *path = client->project ?: ".";
 
@@ -44,7 +81,7 @@ int client_open_project(Client *client) {
                                 path,
                                 strerror(errno));
         client->project_path = realpath(path, NULL);
-        return client->project_path ? 0 : -errno;
+        return client->project_path ? check_owner(client) : -errno;
 }
 
 static int lay_over(Client *client, const char *key, const char *value, const char *option) {

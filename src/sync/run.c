@@ -326,6 +326,34 @@ fill_spec(const Run *run,
         };
 }
 
+/* A program inside could change what all environments are made of, or our records. */
+static int check_directories(const Coordinator *coordinator, int project_fd, Fault *fault) {
+        const int fds[] = { coordinator->downloads_fd,
+                            coordinator->state_fd,
+                            coordinator->runs_fd };
+        _cleanup_(freep) char *project = NULL;
+        int r;
+
+        r = directory_path(project_fd, &project);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                _cleanup_(freep) char *path = NULL;
+                r = directory_path(fds[i], &path);
+                if (r < 0)
+                        return r;
+                if (path_is_below(path, project))
+                        return fault_set(
+                                        fault,
+                                        -EINVAL,
+                                        FAULT_PROJECT_INVALID,
+                                        project,
+                                        "Blast keeps its own files at '%s', in the project, where the programs of every sandbox could change them.",
+                                        path);
+        }
+        return 0;
+}
+
 static int start(Run *run, const RunRequest *request, Fault *fault) {
         Environment *environment = run->environment;
         _cleanup_environment_spec_ EnvironmentSpec walls = {};
@@ -339,6 +367,9 @@ static int start(Run *run, const RunRequest *request, Fault *fault) {
         project_fd = registry_open_project(environment->record, fault);
         if (project_fd < 0)
                 return project_fd;
+        r = check_directories(environment->coordinator, project_fd, fault);
+        if (r < 0)
+                return r;
         r = ensure_mounts(environment, fault);
         if (r < 0)
                 return r;
