@@ -98,6 +98,10 @@ class CrashCase(EmbeddedTest):
         """Until nothing happens in the background."""
         wait_for(lambda: self.json(self.project, "status")["venv"] == "complete", "the copy for editors")
 
+    def wait_for_jobs(self) -> None:
+        """Until the daemon has done what clients that are gone asked for."""
+        wait_for(lambda: self.json(self.project, "status")["state"] != "changing", "the jobs to end")
+
     def kill_at(self, point: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs a verb under a new daemon that ends itself at a step."""
         self.world.stop_daemon()
@@ -265,6 +269,8 @@ class MomentsTest(CrashCase):
             hit = self.install_interrupted(name, victim, after)
             if victim in ("everybody", "daemon"):
                 self.wait_until_alone()
+            else:
+                self.wait_for_jobs()  # the daemon lives: what was asked for may still come true
             print(f"round {i}: {victim} after {after * 1000:.0f} ms, hit {hit}", flush=True)
             with self.subTest(round=i, seed=SEED):
                 self.check_recovery(before, {**before, name: "1.0"})
@@ -308,7 +314,7 @@ class WorkersTest(CrashCase):
         self.fail(f"no {worker} could be caught in 20 installations")
 
     def test_fetcher(self) -> None:
-        self.killed("blast-fetch", "talks to the index ended", (r"/simple/extra", "stall", 3))
+        self.killed("blast-fetch", "blast-fetch", (r"/simple/extra", "stall", 3))
 
     def test_resolver(self) -> None:
         self.killed("blast-resolve", "blast-resolve", (r"/simple/extra", "stall", 3))
