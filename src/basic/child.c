@@ -147,7 +147,8 @@ static int child_main(void *userdata) {
         birth->error = child_prepare(spec, birth->parent);
         if (birth->error >= 0) {
                 sigemptyset(&none);
-                (void) sigprocmask(SIG_SETMASK, &none, NULL);
+                if (!spec->blocks_signals)
+                        (void) sigprocmask(SIG_SETMASK, &none, NULL);
                 (void) execve(spec->path, spec->argv, spec->environ ?: empty_environ);
                 birth->error = -errno;
         }

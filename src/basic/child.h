@@ -36,6 +36,7 @@ typedef struct ChildSpec {
         uint64_t n_files_max;      /* RLIMIT_NOFILE; 0: unchanged */
         bool dies_with_parent;     /* PR_SET_PDEATHSIG SIGKILL */
         bool new_session;          /* setsid() */
+        bool blocks_signals; /* starts with all signals blocked: none is lost or deadly before it watches */
 } ChildSpec;
 
 /* Starts the process; an exec failure is reported here, not by an exit status.

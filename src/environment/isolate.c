@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/landlock.h>
 #include <linux/rtnetlink.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
@@ -223,6 +224,30 @@ int isolate_limits(const LimitSpec *limits, uint64_t cpu_max_sec) {
         }
         /* Not 0: that stops files, but not a core_pattern with a pipe, see core(5). */
         return lower_limit(RLIMIT_CORE, 1);
+}
+
+int isolate_files(int directory_fd) {
+        const uint64_t abi_1 = (UINT64_C(1) << 13) - 1;
+        const struct landlock_ruleset_attr ruleset = { .handled_access_fs = abi_1 };
+        const struct landlock_path_beneath_attr rule = {
+                .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                                LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+                                LANDLOCK_ACCESS_FS_REMOVE_FILE,
+                .parent_fd = directory_fd,
+        };
+        _cleanup_close_ int fd = -EBADF;
+
+        fd =
+                        (int) syscall(SYS_landlock_create_ruleset,
+                                      &ruleset,
+                                      sizeof(ruleset.handled_access_fs),
+                                      0);
+        if (fd < 0)
+                return errno == ENOSYS || errno == EOPNOTSUPP ? -EOPNOTSUPP : -errno;
+        if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ||
+            syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+                return -errno;
+        return 0;
 }
 
 static int load_programs(const SandboxFilter *filter) {

@@ -50,6 +50,10 @@ _must_use_ int isolate_drop_capabilities(void);
  * with the usual mask. */
 _must_use_ int isolate_limits(const LimitSpec *limits, uint64_t cpu_max_sec);
 
+/* From here on files can be opened, made and replaced below @directory_fd only, by means of Landlock.
+ * Needs: no_new_privs. Errors: -EOPNOTSUPP where the kernel has none. */
+_must_use_ int isolate_files(int directory_fd);
+
 /* Loads the programs of @filter_fd (sealed memfd). Needs: no_new_privs. After it: no namespaces, mounts,
  * tracing, keys, raw sockets. */
 _must_use_ int isolate_filter(int filter_fd);

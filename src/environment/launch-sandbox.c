@@ -296,11 +296,13 @@ spawn_monitor(const SandboxSpec *spec,
                             journal_fd = open_journal(spec);
         _cleanup_(freep) char *path = NULL;
         char *const argv[] = { (char *) "blast-monitor", NULL };
-        int filter_fd, r;
+        int filter_fd, own_filter_fd, r;
 
         if (null_fd < 0)
                 return -errno;
         r = sandbox_filter(&filter_fd);
+        if (r >= 0)
+                r = monitor_filter(&own_filter_fd);
         if (r >= 0)
                 r = program_path("blast-monitor", &path);
         if (r < 0)
@@ -315,6 +317,7 @@ spawn_monitor(const SandboxSpec *spec,
                 spec->run_fd,
                 spec->control_fd >= 0 ? spec->control_fd : null_fd,
                 journal_fd >= 0 ? journal_fd : null_fd,
+                own_filter_fd,
                 spec->project_fd,
         };
         const ChildSpec child = {
@@ -328,6 +331,7 @@ spawn_monitor(const SandboxSpec *spec,
                 .uid = (uid_t) -1,
                 .gid = (gid_t) -1,
                 .new_session = true,
+                .blocks_signals = true,
         };
         return child_spawn(&child, ret);
 }

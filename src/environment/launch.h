@@ -157,9 +157,10 @@ enum {
         MONITOR_FD_MOUNT_NAMESPACE = 7,
         MONITOR_FD_USER_NAMESPACE = 8, /* /dev/null where there is none */
         MONITOR_FD_RUN = 9,
-        MONITOR_FD_CONTROL = 10, /* /dev/null where there is none */
-        MONITOR_FD_JOURNAL = 11, /* stream for a detached run; /dev/null where there is none */
-        MONITOR_FD_SOURCES = 12,
+        MONITOR_FD_CONTROL = 10,    /* /dev/null where there is none */
+        MONITOR_FD_JOURNAL = 11,    /* stream for a detached run; /dev/null where there is none */
+        MONITOR_FD_OWN_FILTER = 12, /* sealed memfd: what the monitor itself may still do */
+        MONITOR_FD_SOURCES = 13,
 };
 
 void monitor_request_done(MonitorRequest *request);

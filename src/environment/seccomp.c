@@ -114,6 +114,18 @@ static const char *const refused_calls[] = {
 };
 /* clang-format on */
 
+/* What blast-monitor needs while it watches, and the C library for it. */
+/* clang-format off */
+static const char *const monitor_calls[] = {
+        "brk", "clock_gettime", "close", "exit", "exit_group", "fcntl", "fdatasync", "fstat", "fsync",
+        "ftruncate", "futex", "getpid", "getrandom", "gettid", "lseek", "madvise", "mremap", "munmap",
+        "newfstatat", "openat", "openat2", "pidfd_send_signal", "poll", "ppoll", "pread64", "pwrite64",
+        "read", "readv", "recvmsg", "renameat", "renameat2", "restart_syscall", "rt_sigaction",
+        "rt_sigprocmask", "rt_sigreturn", "sendmsg", "sendto", "sigaltstack", "statx", "unlinkat",
+        "wait4", "waitid", "write", "writev",
+};
+/* clang-format on */
+
 static void filter_releasep(scmp_filter_ctx *filter) {
         if (*filter)
                 seccomp_release(*filter);
@@ -305,6 +317,23 @@ static int arguments_filter(scmp_filter_ctx *ret) {
         return r;
 }
 
+static int watcher_filter(scmp_filter_ctx *ret) {
+        _cleanup_(filter_releasep) scmp_filter_ctx filter = NULL;
+        const struct scmp_arg_cmp is_data = SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+        int r;
+
+        r = new_filter(SCMP_ACT_ERRNO(ENOSYS), &filter);
+        if (r >= 0)
+                r = add_names(filter, SCMP_ACT_ALLOW, monitor_calls, ELEMENTSOF(monitor_calls));
+        if (r >= 0)
+                r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &is_data);
+        if (r >= 0)
+                r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &is_data);
+        if (r >= 0)
+                *ret = TAKE_PTR(filter);
+        return r;
+}
+
 /* Appends the instructions of @filter to @packed. */
 static int pack(scmp_filter_ctx filter, SandboxFilter *packed) {
         _cleanup_close_ int fd = memfd_create("blast-bpf", MFD_CLOEXEC);
@@ -347,6 +376,36 @@ int sandbox_filter_export(int *ret_fd) {
         if (r < 0)
                 return r;
         *ret_fd = r;
+        return 0;
+}
+
+static int watcher_filter_export(int *ret_fd) {
+        _cleanup_(filter_releasep) scmp_filter_ctx filter = NULL;
+        _cleanup_(freep) SandboxFilter *packed = new0(SandboxFilter, 1);
+        int r;
+
+        if (!packed)
+                return -ENOMEM;
+        r = watcher_filter(&filter);
+        if (r >= 0)
+                r = pack(filter, packed);
+        if (r >= 0)
+                r = memfd_new_sealed("blast-monitor-filter", packed, sizeof(*packed));
+        if (r < 0)
+                return r;
+        *ret_fd = r;
+        return 0;
+}
+
+int monitor_filter(int *ret_fd) {
+        static int cached_fd = -EBADF;
+
+        if (cached_fd < 0) {
+                int r = watcher_filter_export(&cached_fd);
+                if (r < 0)
+                        return r;
+        }
+        *ret_fd = cached_fd;
         return 0;
 }
 

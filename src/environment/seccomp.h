@@ -10,5 +10,9 @@
  * 5 ms), kept for the process's life; the descriptor is borrowed. Errors: -ENOMEM, those of memfd. */
 _must_use_ int sandbox_filter(int *ret_fd);
 
+/* The same for blast-monitor, once its sandbox runs: files it is led to, its sockets, its children; no
+ * executable memory, no new process, no signal but through a pidfd it holds. */
+_must_use_ int monitor_filter(int *ret_fd);
+
 /* Sealed memfd made anew, for tests. */
 _must_use_ int sandbox_filter_export(int *ret_fd);

@@ -15,7 +15,11 @@
  *                                │ control socket closed
  *                                └──▶ HANGUP, after GRACE_SEC SIGKILL
  *
- * The status is on disk before the client hears of the end.
+ * The status is on disk before the client hears of the end, whatever the end was: also when the request
+ * cannot be read. Signals are blocked from before the exec on, so that one that comes early waits.
+ *
+ * Once the sandbox runs, the monitor confines itself: no capability, no file outside the record of its
+ * run (Landlock, where there is one), no process to start, no signal but to its own sandbox.
  */
 
 #include <fcntl.h>
@@ -25,6 +29,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -164,6 +169,7 @@ static int spawn_sandbox(Monitor *monitor) {
                 .uid = (uid_t) -1,
                 .gid = (gid_t) -1,
                 .new_session = true,
+                .blocks_signals = true,
         };
         return child_spawn(&child, &monitor->sandbox);
 }
@@ -194,7 +200,14 @@ static int give_up_privileges(void) {
         if (r < 0)
                 return r;
         /* blastd finds the namespaces through our /proc entry, which entering them closed to it. */
-        return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 ? -errno : 0;
+        if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+                return -errno;
+        r = isolate_files(MONITOR_FD_RUN);
+        if (r < 0 && r != -EOPNOTSUPP)
+                return r;
+        r = isolate_filter(MONITOR_FD_OWN_FILTER);
+        (void) fd_close(MONITOR_FD_OWN_FILTER);
+        return r;
 }
 
 static int start(Monitor *monitor) {
@@ -207,13 +220,11 @@ static int start(Monitor *monitor) {
                 return r;
         for (uint32_t i = 0; i < monitor->request.n_sources; i++)
                 (void) fd_close(MONITOR_FD_SOURCES + (int) i);
-        r = release();
-        if (r >= 0)
-                r = give_up_privileges();
         monitor->record.sandbox_pid = monitor->sandbox.pid;
+        r = process_start_ticks(monitor->sandbox.pid, &monitor->record.sandbox_start_ticks);
         if (r >= 0)
-                r = process_start_ticks(monitor->sandbox.pid, &monitor->record.sandbox_start_ticks);
-        return r;
+                r = release();
+        return r < 0 ? r : give_up_privileges();
 }
 
 /* To the client, if there is one; that it is gone is noticed by poll(). */
@@ -242,8 +253,7 @@ static int finish(Monitor *monitor, ControlMessage *message) {
 
 static void kill_sandbox(const Monitor *monitor) {
         if (monitor->sandbox.pid > 0)
-                (void) kill(monitor->sandbox.pid,
-                            SIGKILL); /* ours and not reaped: the pid is right */
+                (void) syscall(SYS_pidfd_send_signal, monitor->sandbox.pidfd, SIGKILL, NULL, 0);
 }
 
 static void pass_down(Monitor *monitor, ControlKind kind, int signal) {
@@ -404,7 +414,9 @@ static int fail(Monitor *monitor, int error) {
         ControlMessage message = { .kind = CONTROL_FAILED };
         int r;
 
-        child_kill(&monitor->sandbox);
+        kill_sandbox(monitor);
+        if (monitor->sandbox.pid > 0)
+                (void) child_wait(&monitor->sandbox, NULL); /* how it ended is our doing */
         (void) fault_set(
                         &message.fault,
                         error,
@@ -427,19 +439,20 @@ int main(void) {
                 .master_fd = -EBADF,
                 .kill_at_usec = USEC_INFINITY,
         };
+        struct stat status;
         int r;
 
+        /* Known without the request, so that its failure can be told, too. */
+        if (fstat(MONITOR_FD_CONTROL, &status) == 0 && S_ISSOCK(status.st_mode))
+                monitor.control_fd = MONITOR_FD_CONTROL;
         r = watch_signals(&monitor);
         if (r >= 0)
                 r = read_request(&monitor);
-        if (r < 0)
-                return 1;
-        if (monitor.request.has_control)
-                monitor.control_fd = MONITOR_FD_CONTROL;
-        r = write_record(&monitor);
+        if (r >= 0)
+                r = write_record(&monitor);
         if (r >= 0)
                 r = run(&monitor);
         if (r < 0)
                 r = fail(&monitor, r);
-        return r < 0;
+        _exit(r < 0); /* leak checkers could not run behind the filter */
 }

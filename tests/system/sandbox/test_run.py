@@ -298,3 +298,33 @@ def test_helper_path_of_python_is_the_environment(place: Place) -> None:
 
 def test_python_is_where_the_tests_expect_it() -> None:
     assert os.access(PYTHON, os.X_OK)
+
+
+def test_signal_before_the_monitor_watches_is_not_lost(place: Place) -> None:
+    for _ in range(20):
+        read_end, write_end = os.pipe()
+        os.write(write_end, b"monitor %d\n" % signal.SIGTERM)
+        process = place.start(
+            "/bin/sleep", "60", options=("--commands", str(read_end)), pass_fds=(read_end,), stdin=subprocess.DEVNULL
+        )
+        try:
+            assert process.wait(timeout=20) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+            os.close(read_end)
+            os.close(write_end)
+        assert (place.run / "status").exists()
+
+
+def test_monitor_is_confined_once_the_sandbox_runs(place: Place) -> None:
+    process = place.start("/bin/cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin and process.stdout
+    process.stdin.write("here\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "here\n"
+    with open(f"/proc/{children_of(process.pid)[0]}/status", encoding="ascii") as file:
+        fields = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    process.stdin.close()
+    assert process.wait(timeout=20) == 0
+    assert (fields["Name"], fields["Seccomp"], fields["NoNewPrivs"]) == ("blast-monitor", "2", "1")
+    assert not any(int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))

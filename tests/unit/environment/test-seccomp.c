@@ -11,18 +11,19 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "environment/isolate.h"
 #include "environment/seccomp.h"
 #include "test.h"
 
-/* The errno of @attempt behind the filter, 0 if it got through. */
-static int behind_filter(long (*attempt)(void)) {
+/* The errno of @attempt behind a filter, 0 if it got through. */
+static int behind(int (*filter)(int *), long (*attempt)(void)) {
         int fd = -EBADF, status;
         pid_t pid;
 
-        ASSERT_OK(sandbox_filter(&fd));
+        ASSERT_OK(filter(&fd));
         pid = fork();
         ASSERT_TRUE(pid >= 0);
         if (pid == 0) {
@@ -34,6 +35,10 @@ static int behind_filter(long (*attempt)(void)) {
         ASSERT_INT(waitpid(pid, &status, 0), pid);
         ASSERT_TRUE(WIFEXITED(status));
         return WEXITSTATUS(status);
+}
+
+static int behind_filter(long (*attempt)(void)) {
+        return behind(sandbox_filter, attempt);
 }
 
 static long try_pid(void) {
@@ -114,6 +119,39 @@ TEST(filter_refuses_by_argument) {
 TEST(filter_is_not_misled_by_high_bits) {
         ASSERT_INT(behind_filter(try_hidden_family), EAFNOSUPPORT);
         ASSERT_INT(behind_filter(try_inject), EPERM);
+}
+
+static long try_clock(void) {
+        struct timespec now;
+        return syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+}
+static long try_kill(void) {
+        return syscall(SYS_kill, getppid(), 0);
+}
+static long try_exec(void) {
+        return syscall(SYS_execve, "/nonexistent", NULL, NULL);
+}
+static long try_code(void) {
+        return syscall(SYS_mmap,
+                       NULL,
+                       4096,
+                       PROT_READ | PROT_EXEC,
+                       MAP_PRIVATE | MAP_ANONYMOUS,
+                       -1,
+                       0);
+}
+static long try_memory(void) {
+        return syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+TEST(monitor_keeps_what_it_watches_with_only) {
+        ASSERT_INT(behind(monitor_filter, try_clock), 0);
+        ASSERT_INT(behind(monitor_filter, try_memory), 0);
+        ASSERT_INT(behind(monitor_filter, try_code), ENOSYS);
+        ASSERT_INT(behind(monitor_filter, try_kill), ENOSYS);
+        ASSERT_INT(behind(monitor_filter, try_exec), ENOSYS);
+        ASSERT_INT(behind(monitor_filter, try_unix), ENOSYS);
+        ASSERT_INT(behind(monitor_filter, try_namespace), ENOSYS);
 }
 
 TEST(filter_is_made_once) {
