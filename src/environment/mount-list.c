@@ -9,7 +9,7 @@
  * writable project is bound after it. Nothing here looks at the disk.
  *
  *     /               tmpfs, read-only in the end     /tmp /var/tmp /run /dev/shm $HOME   tmpfs, writable
- *     /usr /bin …     the host's, read-only           <generation>     pieces, see docs/contract.md
+ *     /usr /bin …     the host's, read-only           <generation>     pieces, see docs/architecture.md
  *     /etc            filtered view of the host's     <project>        the host's, writable
  */
 
