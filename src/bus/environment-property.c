@@ -4,6 +4,7 @@
 #include "bus/append.h"
 #include "bus/environment-object.h"
 #include "bus/environment-property.h"
+#include "environment/mount-table.h"
 #include "environment/policy.h"
 #include "sync/run.h"
 
@@ -100,6 +101,20 @@ int environment_property_get_runs(
         return sd_bus_message_close_container(reply);
 }
 
+/* What the first process of the last run read back from inside, and, while one runs, the table of its
+ * mounts as it is now. */
+static int collect_guarantees(const Environment *environment, Guarantees *ret) {
+        const Guarantees *remembered = environment_get_guarantees(environment);
+        RunSummary summary;
+        size_t position = 0;
+        int r = remembered ? guarantees_copy(remembered, ret) : 0;
+
+        while (r >= 0 && run_next(environment, &position, &summary))
+                if (summary.pid > 0)
+                        return mount_table_guarantees(summary.pid, ret);
+        return r;
+}
+
 int environment_property_get_guarantees(
                 sd_bus *bus,
                 const char *path,
@@ -109,14 +124,17 @@ int environment_property_get_guarantees(
                 void *userdata,
                 sd_bus_error *error) {
         const Environment *environment = environment_object_at(userdata, path);
-        const Guarantees *guarantees = environment_get_guarantees(environment);
+        _cleanup_guarantees_ Guarantees guarantees = {};
         int r;
 
+        r = collect_guarantees(environment, &guarantees);
+        if (r < 0)
+                return r;
         r = sd_bus_message_open_container(reply, 'a', "(ssss)");
         if (r < 0)
                 return r;
-        for (size_t i = 0; guarantees && i < guarantees->n_items; i++) {
-                const Guarantee *guarantee = guarantees->items + i;
+        for (size_t i = 0; i < guarantees.n_items; i++) {
+                const Guarantee *guarantee = guarantees.items + i;
 
                 r = sd_bus_message_append(
                                 reply,
