@@ -37,6 +37,19 @@ def normalize(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def in_private_tmpfs() -> Path:
+    """A tmpfs that only we see and that goes with us; who may not mount gets a directory and is told."""
+    if os.geteuid() == 0 and os.environ.get("BENCH_UNSHARED") != "1":
+        os.environ["BENCH_UNSHARED"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
+    top = Path(tempfile.mkdtemp(prefix="blast-bench-", dir="/var/tmp"))
+    if os.geteuid() == 0:
+        run(["mount", "-t", "tmpfs", "-o", "mode=0755,nr_inodes=0", "tmpfs", top])
+    else:
+        print(f"Not root, so not on a tmpfs but on what holds {top}: figures are of that file system.")
+    return top
+
+
 def run(command: list, **options) -> subprocess.CompletedProcess:
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
     if done.returncode != 0:
@@ -47,12 +60,13 @@ def run(command: list, **options) -> subprocess.CompletedProcess:
 class Mirror:
     """Wheels of the package list, downloaded once, served by nginx as static pages."""
 
-    def __init__(self, keep: Path, uv: Path, python: str) -> None:
+    def __init__(self, keep: Path, uv: Path, python: str, top: Path) -> None:
         self.wheels = keep / "wheels"
         self.pins = keep / "pins.txt"
         if not self.pins.exists():
             self.download(uv, python)
-        self.pages = Path(tempfile.mkdtemp(prefix="blast-bench-index-", dir="/dev/shm"))
+        self.pages = top / "index"
+        self.pages.mkdir()
         self.write_pages()
         self.server = self.start()
 
@@ -64,7 +78,7 @@ class Mirror:
                       "--no-annotate", listed]).stdout
         wanted = self.wheels.parent / "wanted.txt"
         wanted.write_text(pinned)
-        run([python, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", self.wheels,
+        run([uv.parent / "python", "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", self.wheels,
              "-r", wanted])
         self.pins.write_text(pinned)
 
@@ -74,7 +88,7 @@ class Mirror:
             data = wheel.read_bytes()
             files = self.pages / "files"
             files.mkdir(exist_ok=True)
-            os.symlink(wheel, files / wheel.name)
+            shutil.copy(wheel, files / wheel.name)
             with zipfile.ZipFile(wheel) as archive:
                 name = next(n for n in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", n))
                 metadata = archive.read(name)
@@ -129,12 +143,12 @@ http {{ access_log off; sendfile on; tcp_nodelay on; keepalive_requests 100000;
     def stop(self) -> None:
         self.server.send_signal(signal.SIGTERM)
         self.server.wait()
-        shutil.rmtree(self.pages, ignore_errors=True)
 
 
 class Bench:
     def __init__(self, root: Path, rounds: int) -> None:
         self.rounds = rounds
+        root = root.resolve()
         self.keep = root / "build-release" / "bench"
         self.keep.mkdir(parents=True, exist_ok=True)
         prefix = self.keep / "prefix"
@@ -144,8 +158,8 @@ class Bench:
         self.blast = prefix / "bin" / "blast"
         self.uv = self.install_uv()
         self.python = "/usr/bin/python3"
-        self.mirror = Mirror(self.keep, self.uv, self.python)
-        self.top = Path(tempfile.mkdtemp(prefix="blast-bench-", dir="/dev/shm"))
+        self.top = in_private_tmpfs()
+        self.mirror = Mirror(self.keep, self.uv, self.python, self.top)
         self.serial = 0
         self.results: list[tuple[str, str, list[float], str]] = []
 
@@ -176,6 +190,8 @@ class Bench:
         listed = "".join(f'        "{pin}",\n' for pin in pins)
         (path / "pyproject.toml").write_text(
             f'[project]\nname = "bench"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = [\n{listed}]\n'
+            # The mirror holds wheels for this machine only; uv locks for all machines unless told.
+            "[tool.uv]\nenvironments = [\"sys_platform == 'linux' and python_full_version < '3.12'\"]\n"
         )
         if lock:
             shutil.copy(lock, path / lock.name)
@@ -324,6 +340,8 @@ class Bench:
 
     def stop(self) -> None:
         self.mirror.stop()
+        if os.geteuid() == 0:
+            run(["umount", "--lazy", self.top])
         shutil.rmtree(self.top, ignore_errors=True)
 
 
