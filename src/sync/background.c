@@ -2,9 +2,10 @@
 
 /* How it works
  *
- *     COMPILING ─▶ COPYING ─▶ SHOWING ─▶ (gone; the copy is complete)
- *         └───────────┴──────────┴────▶ (gone; the copy has failed)
+ *     DELAYED ─▶ COMPILING ─▶ COPYING ─▶ SHOWING ─▶ (gone; the copy is complete)
+ *                    └───────────┴──────────┴────▶ (gone; the copy has failed)
  *
+ * DELAYED    until the program that the generation was made for has probably started, or somebody waits.
  * COMPILING  one helper sandbox at a time runs compile.py on trees that lack bytecode for the generation's
  *            interpreter; what comes out are trees of their own [11]. Trees that cannot be compiled go without.
  * COPYING    blast-unpack materialises all trees and bytecode in .lib-<random>/ of the generation, which
@@ -36,15 +37,21 @@
 struct Background {
         Environment *environment;
         Coordinator *coordinator;
-        size_t next_tree; /* to be looked at while compiling */
+        size_t next_tree;       /* to be looked at while compiling */
+        sd_event_source *delay; /* until it begins; NULL: it has begun */
         Compile *compile;
         WorkerProcess *worker; /* copying or showing */
         char copy_name[32];
 };
 
+/* Who made the generation wants to run a program in it, and has all processors until that program runs.
+ * (A lower priority would not do: each worker is a session, which autogroup gives an equal share.) */
+#define DELAY_USEC (UINT64_C(300) * 1000)
+
 Background *background_free(Background *background) {
         if (!background)
                 return NULL;
+        (void) sd_event_source_disable_unref(background->delay);
         (void) compile_free(background->compile);
         (void) worker_process_free(background->worker);
         free(background);
@@ -290,6 +297,34 @@ static void go_on(Background *background) {
                 end(background, VENV_FAILED, fault.message ?: strerror(-r));
 }
 
+static void begin(Background *background) {
+        background->delay = sd_event_source_disable_unref(background->delay);
+        go_on(background);
+}
+
+static int on_delay(sd_event_source *source, uint64_t usec, void *userdata) {
+        begin(userdata);
+        return 0;
+}
+
+/* Programs of an environment with more trees than an overlay holds run in the copy itself. */
+static bool is_urgent(const Environment *environment) {
+        return environment->generation.n_trees + 1 > LAUNCH_LAYERS_MAX;
+}
+
+static void begin_later(Background *background) {
+        if (is_urgent(background->environment) ||
+            sd_event_add_time_relative(
+                            background->coordinator->event,
+                            &background->delay,
+                            CLOCK_MONOTONIC,
+                            DELAY_USEC,
+                            0,
+                            on_delay,
+                            background) < 0)
+                begin(background);
+}
+
 void background_start(Environment *environment) {
         Background *background;
 
@@ -308,7 +343,7 @@ void background_start(Environment *environment) {
         environment->background = background;
         environment_set_venv_state(environment, VENV_BUILDING);
         background_sweep(environment);
-        go_on(background);
+        begin_later(background);
 }
 
 int background_wait(Job *job, Fault *fault) {
@@ -320,6 +355,8 @@ int background_wait(Job *job, Fault *fault) {
                                 job->environment->record->project_path,
                                 "Nothing is installed in the environment yet.");
         background_start(job->environment);
+        if (job->environment->background && job->environment->background->delay)
+                begin(job->environment->background);
         job->waits_for_copy = true;
         coordinator_wake(job->coordinator);
         return 0;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+#include <fcntl.h>
+
 #include "basic/channel.h"
 #include "basic/file.h"
 #include "basic/memory.h"
@@ -8,7 +10,13 @@
 #include "sync/worker-process.h"
 
 struct FetchClient {
-        WorkerProcess *worker;
+        sd_event *event;
+        WorkerProcess *worker;  /* NULL: nobody has asked yet */
+        sd_event_source *asked; /* blast-resolve asks for something, or has ended */
+        void *settings;         /* its request */
+        size_t settings_size;
+        int download_fd;
+        int resolver_fd;
         FetchAnsweredFunction on_answer;
         FetchProgressedFunction on_progress;
         FetchLostFunction on_lost;
@@ -60,28 +68,12 @@ on_end(WorkerProcess *worker,
         fault_done(&ended);
 }
 
-int fetch_client_new(
-                sd_event *event,
-                const IndexSettings *settings,
-                int download_fd,
-                int resolver_fd,
-                Fault *fault,
-                FetchClient **ret) {
-        _cleanup_(fetch_client_freep) FetchClient *client = new0(FetchClient, 1);
-        _cleanup_(freep) void *request = NULL;
-        size_t request_size;
-        int r;
-
-        if (!client)
-                return -ENOMEM;
-        r = index_settings_encode(settings, &request, &request_size);
-        if (r < 0)
-                return r;
-        const int fds[] = { download_fd, resolver_fd };
+static int start(FetchClient *client, Fault *fault) {
+        const int fds[] = { client->download_fd, client->resolver_fd };
         const WorkerOrder order = {
                 .name = "fetch",
-                .request = request,
-                .request_size = request_size,
+                .request = client->settings,
+                .request_size = client->settings_size,
                 .fds = fds,
                 .n_fds = ELEMENTSOF(fds),
                 .memory_max_bytes = WORKER_MEMORY(UINT64_C(4) << 30),
@@ -91,7 +83,52 @@ int fetch_client_new(
                 .on_end = on_end,
                 .userdata = client,
         };
-        r = worker_process_new(event, &order, fault, &client->worker);
+        int r;
+
+        client->asked = sd_event_source_disable_unref(client->asked);
+        r = worker_process_new(client->event, &order, fault, &client->worker);
+        if (r >= 0)
+                client->resolver_fd = fd_close(client->resolver_fd);
+        return r;
+}
+
+/* Most starts need nothing from an index; then no process is started, no library loaded for it. */
+static int on_asked(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        FetchClient *client = userdata;
+        _cleanup_fault_ Fault fault = {};
+
+        if (!(events & EPOLLIN)) {
+                client->asked = sd_event_source_disable_unref(client->asked);
+                return 0;
+        }
+        if (start(client, &fault) < 0 && client->on_lost)
+                client->on_lost(&fault, client->userdata);
+        return 0;
+}
+
+int fetch_client_new(
+                sd_event *event,
+                const IndexSettings *settings,
+                int download_fd,
+                int resolver_fd,
+                Fault *fault,
+                FetchClient **ret) {
+        _cleanup_(fetch_client_freep) FetchClient *client = new0(FetchClient, 1);
+        int r;
+
+        if (!client)
+                return -ENOMEM;
+        *client = (FetchClient){
+                .event = event,
+                .download_fd = download_fd,
+                .resolver_fd = fcntl(resolver_fd, F_DUPFD_CLOEXEC, 3),
+        };
+        if (client->resolver_fd < 0)
+                return -errno;
+        r = index_settings_encode(settings, &client->settings, &client->settings_size);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(event, &client->asked, client->resolver_fd, EPOLLIN, on_asked, client);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(client);
@@ -101,7 +138,10 @@ int fetch_client_new(
 FetchClient *fetch_client_free(FetchClient *client) {
         if (!client)
                 return NULL;
+        (void) sd_event_source_disable_unref(client->asked);
         (void) worker_process_free(client->worker);
+        (void) fd_close(client->resolver_fd);
+        free(client->settings);
         free(client);
         return NULL;
 }
@@ -121,8 +161,14 @@ void fetch_client_set_callbacks(
 int fetch_client_ask(FetchClient *client, const FetchRequest *request) {
         _cleanup_(freep) void *data = NULL;
         size_t size;
-        int channel = worker_process_get_channel(client->worker), r;
+        int channel, r;
 
+        if (!client->worker) {
+                r = start(client, NULL);
+                if (r < 0)
+                        return r;
+        }
+        channel = worker_process_get_channel(client->worker);
         if (channel < 0)
                 return -EPIPE;
         r = fetch_request_encode(request, &data, &size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-/* Our side of one blast-fetch: started for a job, asked for wheels by us and for pages by blast-resolve
+/* Our side of one blast-fetch: started when a job needs it first, asked for wheels by us and for pages by blast-resolve
  * over a socket of their own. */
 
 #include <systemd/sd-event.h>
@@ -18,7 +18,8 @@ typedef void (*FetchProgressedFunction)(const FetchProgress *progress, void *use
 /* blast-fetch is gone although it was not dismissed. */
 typedef void (*FetchLostFunction)(const Fault *fault, void *userdata);
 
-/* Ownership: descriptors are borrowed. @resolver_fd is blast-fetch's end of the socket to blast-resolve. */
+/* Ownership: @download_fd is borrowed until the client is freed, @resolver_fd until this returns: it is
+ * blast-fetch's end of the socket to blast-resolve. */
 _must_use_ int fetch_client_new(
                 sd_event *event,
                 const IndexSettings *settings,
