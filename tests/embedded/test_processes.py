@@ -146,8 +146,9 @@ class ExecutedTest(ProcessesCase):
         paths = self.executed("run", "--", "python", "-c", code)
         self.assertEqual(self.said.strip(), "child")
         rest = [path for path in paths if Path(path).name not in OURS]
-        self.assertEqual([Path(path).name for path in rest][-1:], ["echo"])
-        before = Path(rest[rest.index("/bin/echo") - 1]).name  # the copy for editors may be made meanwhile
+        # Bytecode and the copy for editors are made before, beside or after it.
+        self.assertEqual({Path(path).name for path in rest if not re.match("python", Path(path).name)}, {"echo"})
+        before = Path(rest[rest.index("/bin/echo") - 1]).name
         self.assertRegex(before, r"^python(3(\.\d+)?)?$")
         self.assertEqual(paths.count("/bin/echo"), 1)
 
@@ -156,7 +157,8 @@ class ExecutedTest(ProcessesCase):
         self.ok(self.world.blast(self.project, "install"))
         paths = self.executed("run", "alpha-say")
         self.assertEqual(self.said.strip(), "alpha speaks")
-        self.assertEqual(Path([path for path in paths if Path(path).name not in OURS][-1]).name, "alpha-say")
+        names = [Path(path).name for path in paths if Path(path).name not in OURS]
+        self.assertEqual([name for name in names if not re.match("python", name)], ["alpha-say"])
 
     def test_second_start_executes_no_parser(self) -> None:
         self.ok(self.world.blast(self.project, "start", "--", "python", "-c", SHOW))
