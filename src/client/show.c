@@ -114,6 +114,13 @@ size_t text_width(const char *text) {
         return width;
 }
 
+/* U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows: text could read as another. */
+static bool turns_direction(const unsigned char *c) {
+        return c[0] == 0xe2 &&
+                        ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
+                         (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
+}
+
 /* Only new lines and tabs may move the cursor; C1 characters begin with 0xc2 in UTF-8. */
 void show_defuse(char *text) {
         for (unsigned char *c = (unsigned char *) text; *c; c++)
@@ -121,6 +128,8 @@ void show_defuse(char *text) {
                         *c = '?';
                 else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
                         *c = c[1] = '?';
+                else if (turns_direction(c))
+                        *c = c[1] = c[2] = '?';
 }
 
 _printf_(4, 0) static void print_line(

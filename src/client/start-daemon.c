@@ -130,14 +130,60 @@ static int wait_until_ready(int fd, Fault *fault, char **ret_directory) {
                         "The daemon was started but ended before it was ready.");
 }
 
+/* The daemon outlives the shell that started it. It gets what it reads and no password of an index, which
+ * comes with each request that needs it. */
+static bool daemon_may_know(const char *variable) {
+        static const char *const names[] = {
+                "HOME=",
+                "PATH=",
+                "LANG=",
+                "TZ=",
+                "USER=",
+                "LOGNAME=",
+                "XDG_",
+                "LC_",
+                "BLAST_",
+                "DBUS_",
+                "ASAN_OPTIONS=",
+                "LSAN_OPTIONS=",
+                "UBSAN_OPTIONS=",
+                "MALLOC_",
+                "STATE_DIRECTORY=",
+                "CACHE_DIRECTORY=",
+                "LOGS_DIRECTORY=",
+                "RUNTIME_DIRECTORY=",
+                "CONFIGURATION_DIRECTORY=",
+        };
+        static const char *const secrets[] = {
+                "BLAST_INDEX_URL=",
+                "BLAST_EXTRA_INDEX_URLS=",
+                "BLAST_FIND_LINKS=",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(secrets); i++)
+                if (string_after(variable, secrets[i]))
+                        return false;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (string_after(variable, names[i]))
+                        return true;
+        return false;
+}
+
 static int daemon_start(Fault *fault, char **ret_directory) {
+        _cleanup_(strings_freep) char **variables = NULL;
         extern char **environ;
         char *const argv[] = {
                 (char *) "blastd", (char *) "--embedded", (char *) "--ready-fd=3", NULL
         };
-        int pipe_fds[2], r;
+        int pipe_fds[2], r = 0;
         Child child = CHILD_NULL;
 
+        FOREACH_TEXT(variable, environ) {
+                if (r >= 0 && daemon_may_know(variable))
+                        r = strings_add(&variables, variable);
+        }
+        if (r < 0)
+                return r;
         if (pipe2(pipe_fds, O_CLOEXEC) < 0)
                 return -errno;
         _cleanup_close_ int ready = pipe_fds[0];
@@ -146,7 +192,7 @@ static int daemon_start(Fault *fault, char **ret_directory) {
         const ChildSpec spec = {
                 .path = daemon_path(),
                 .argv = argv,
-                .environ = environ,
+                .environ = variables,
                 .stdio = { -EBADF, -EBADF, STDERR_FILENO },
                 .fds = &write_end,
                 .n_fds = 1,

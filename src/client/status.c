@@ -218,14 +218,24 @@ static Color state_color(const char *state) {
         return COLOR_YELLOW;
 }
 
+/* Paths and commands are not ours to believe: nothing in them may speak to the terminal. */
+static void print_text(const char *text) {
+        _cleanup_(freep) char *copy = strdup(text ?: "");
+
+        if (!copy)
+                return; /* without memory there are no words */
+        show_defuse(copy);
+        fputs(copy, stdout);
+}
+
 static void print_field(Client *client, const char *label, Color color, const char *value) {
-        printf("%s%12s%s  %s%s%s\n",
+        printf("%s%12s%s  %s",
                show_color(&client->show, stdout, COLOR_DIM),
                label,
                show_color(&client->show, stdout, COLOR_NONE),
-               color ? show_color(&client->show, stdout, color) : "",
-               value,
-               color ? show_color(&client->show, stdout, COLOR_NONE) : "");
+               color ? show_color(&client->show, stdout, color) : "");
+        print_text(value);
+        puts(color ? show_color(&client->show, stdout, COLOR_NONE) : "");
 }
 
 static void print_runs(Client *client, const json_t *runs) {
@@ -241,8 +251,10 @@ static void print_runs(Client *client, const json_t *runs) {
                        (long long) number_at(run, "run"),
                        (long long) number_at(run, "pid"),
                        format_age((uint64_t) number_at(run, "started_usec"), age, sizeof(age)));
-                json_array_foreach(json_object_get(run, "argv"), j, word)
-                                printf(" %s", json_string_value(word));
+                json_array_foreach(json_object_get(run, "argv"), j, word) {
+                        putchar(' ');
+                        print_text(json_string_value(word));
+                }
                 putchar('\n');
         }
 }

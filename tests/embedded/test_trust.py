@@ -114,6 +114,21 @@ class TrustTest(EmbeddedTest):
         self.world.environ["XDG_CACHE_HOME"] = str(project / "cache")
         self.fails(self.world.blast(project, "run", "true"), 125, "keeps its own files at")
 
+    def test_daemon_that_stays_knows_no_password(self) -> None:
+        project = self.world.project(pyproject=PYPROJECT)
+        self.world.environ["BLAST_INDEX_URL"] = "http://bob:hunter2@127.0.0.1:9/simple"
+        self.world.environ["PIP_EXTRA_INDEX_URL"] = "http://bob:hunter2@127.0.0.1:9/other"
+        self.ok(self.world.blast(project, "run", "true"))
+        (pid,) = self.world.daemons()
+        self.assertNotIn(b"hunter2", Path(f"/proc/{pid}/environ").read_bytes())
+
+    def test_direction_of_text_is_not_turned(self) -> None:
+        project = self.world.project("turn\u202eed", pyproject=PYPROJECT)
+        self.ok(self.world.blast(project, "run", "true"))
+        said = self.ok(self.world.blast(project, "status"))
+        self.assertIn("turn", said)
+        self.assertNotIn("\u202e", said)
+
     def test_strict_starts_where_nothing_that_was_asked_for_is_missing(self) -> None:
         project = self.world.project(pyproject=PYPROJECT + '[tool.blast.security]\ndefault_policy = "strict"\n')
         self.ok(self.world.blast(project, "run", "true"))
