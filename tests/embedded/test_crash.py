@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import tomllib
 import unittest
@@ -230,6 +232,100 @@ def make_tests() -> None:
 
 
 make_tests()
+
+
+def can_mount_images() -> str:
+    """Why a power cut cannot be played here; empty if it can."""
+    if os.geteuid() != 0:
+        return "only root can mount a file system of its own"
+    if not shutil.which("mkfs.ext4") or not Path("/dev/loop-control").exists():
+        return "needs mkfs.ext4 and loop devices"
+    return ""
+
+
+@unittest.skipUnless(can_fail(), "needs a developer build, which looks at BLAST_FAIL_AT")
+class PowerCutTest(CrashCase):
+    """The home lies on a disk of its own. At a step everything is killed and the disk is copied as it is then,
+    so that what was not flushed is lost; the copy is mounted in its place, as after a power cut.
+
+    noauto_da_alloc: the file system does not repair missing flushes for us. No commit of the journal comes by
+    itself (commit=300) while the disk is copied; that nothing was written meanwhile is compared.
+    """
+
+    def setUp(self) -> None:
+        if can_mount_images():
+            self.skipTest(can_mount_images())
+        super().setUp()
+        self.images = Path(tempfile.mkdtemp(prefix="blast-disk-"))
+        self.addCleanup(shutil.rmtree, self.images, True)
+        self.disk = self.images / "disk"
+        with self.disk.open("wb") as file:
+            file.truncate(96 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", self.disk], check=True)
+        pyproject = (self.project / "pyproject.toml").read_text()
+        self.mount()
+        self.addCleanup(self.unmount)
+        self.project = self.world.project(pyproject=pyproject)
+        self.world.give(self.world.home)
+        subprocess.run(["sync", "-f", self.world.home], check=True)
+
+    def mount(self) -> None:
+        options = "loop,commit=300,noauto_da_alloc"
+        subprocess.run(["mount", "-t", "ext4", "-o", options, self.disk, self.world.home], check=True)
+
+    def unmount(self) -> None:
+        self.world.stop_daemon()
+        self.wait_until_alone()
+        if self.world.home.is_mount():
+            subprocess.run(["umount", self.world.home], check=True)
+
+    def cut_power(self) -> None:
+        self.world.stop_daemon(signal.SIGKILL)
+        self.wait_until_alone()
+        (self.world.home / "not-flushed").write_text("x" * 4096)
+        copy = self.images / f"copy{time.monotonic_ns()}"
+        subprocess.run(["cp", "--sparse=always", self.disk, copy], check=True)
+        same = subprocess.run(["cmp", "-s", self.disk, copy], check=False).returncode == 0
+        self.assertTrue(same, "the disk was written to while it was copied")
+        subprocess.run(["umount", self.world.home], check=True)
+        self.disk = copy
+        self.mount()
+        lost = self.world.home / "not-flushed"
+        self.assertFalse(lost.exists() and lost.read_text(), "the control: what is not flushed is lost")
+
+    def check_file_system(self) -> None:
+        self.unmount()
+        done = subprocess.run(["fsck.ext4", "-fn", self.disk], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def at(self, point: str) -> None:
+        self.ok(self.start())
+        self.settle()
+        self.world.stop_daemon()
+        subprocess.run(["sync", "-f", self.world.home], check=True)
+        self.kill_at(point, "install", "gamma")
+        self.cut_power()
+        self.check_recovery(OLD, NEW)
+        self.ok(self.world.blast(self.project, "install", "gamma"))
+        self.assertEqual(self.check_start(), NEW)
+        self.check_file_system()
+
+    def test_what_was_told_to_be_done_is_there(self) -> None:
+        self.ok(self.start())
+        self.ok(self.world.blast(self.project, "install", "gamma"))
+        self.cut_power()
+        self.assertEqual(self.check_recovery(NEW), NEW)
+        self.check_file_system()
+
+
+def make_power_cuts() -> None:
+    for point in fail_points():
+        if "change" in JOURNEYS.get(point, ()):
+            name = f"test_power_cut_at_{point.replace('-', '_')}"
+            setattr(PowerCutTest, name, lambda self, p=point: self.at(p))
+
+
+make_power_cuts()
 
 
 class MomentsTest(CrashCase):
