@@ -266,6 +266,18 @@ static void sweep_downloads(Coordinator *coordinator) {
                         (void) unlinkat(coordinator->downloads_fd, name, 0);
 }
 
+/* What a replacement (basic/file.c) had written when it was killed before its rename. Only at the start:
+ * later such a file may be in use. */
+static void sweep_torn_files(int directory_fd) {
+        _cleanup_(strings_freep) char **names = NULL;
+
+        if (directory_list(directory_fd, &names) < 0)
+                return;
+        FOREACH_TEXT(name, names)
+                if (name[0] == '.' && unlinkat(directory_fd, name, 0) < 0 && errno != EISDIR)
+                        log_debug("Cannot remove '%s': %s, continuing.", name, strerror(errno));
+}
+
 static int recover_environment(Environment *environment) {
         const EnvironmentRecord *record = environment->record;
         int r;
@@ -281,6 +293,7 @@ static int recover_environment(Environment *environment) {
                 log_notice("Recovered the environment of '%s': what had begun was %s.",
                            record->project_path,
                            r == JOURNAL_FINISHED ? "finished" : "undone");
+        sweep_torn_files(record->directory_fd);
         environment_sweep(environment);
         if (environment->has_generation && environment->venv_state != VENV_COMPLETE)
                 background_start(environment);

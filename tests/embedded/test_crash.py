@@ -373,6 +373,18 @@ class MomentsTest(CrashCase):
             processes.reap("blastd")
 
 
+    def test_file_torn_before_its_rename_is_swept(self) -> None:
+        self.ok(self.start())
+        self.settle()
+        self.world.stop_daemon()
+        environment = next((self.world.state() / "environments").iterdir())
+        torn = environment / ".journal.0123456789abcdef"
+        torn.write_text("half")
+        self.world.give(environment)
+        self.listed()
+        self.assertFalse(torn.exists())
+
+
 class WorkersTest(CrashCase):
     """One worker of each kind is killed: the job fails with a sentence, the daemon lives on."""
 
