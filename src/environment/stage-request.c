@@ -13,7 +13,6 @@ enum {
 void stage_request_done(StageRequest *request) {
         generation_draft_done(&request->draft);
         free(request->name);
-        free(request->site_packages);
         (void) strings_free(request->names);
         *request = (StageRequest){};
 }
@@ -38,7 +37,6 @@ int stage_request_encode(const StageRequest *request, void **ret, size_t *ret_si
         packet_put_u32(&writer, request->verb);
         packet_put_u32(&writer, request->number);
         packet_put_string(&writer, request->name);
-        packet_put_string(&writer, request->site_packages);
         packet_put_strings(&writer, request->names);
         packet_put_bytes(&writer, draft, draft_size);
         return packet_writer_finish(&writer, ret, ret_size);
@@ -57,10 +55,6 @@ static int get_request(PacketReader *reader, StageRequest *request) {
         if (name && !is_component(name))
                 packet_reader_fail(reader, -EBADMSG);
         if (name && !(request->name = strdup(name)))
-                return -ENOMEM;
-        /* Looked up beneath a directory, where nothing leads out. */
-        const char *site_packages = packet_get_string(reader);
-        if (site_packages && !(request->site_packages = strdup(site_packages)))
                 return -ENOMEM;
         r = packet_get_strings(reader, &request->names);
         if (r < 0)

@@ -11,7 +11,7 @@
 typedef enum StageVerb {
         STAGE_MAKE,   /* make the generation of @draft and choose it */
         STAGE_CHOOSE, /* make @number the current generation */
-        STAGE_SHOW, /* add @names of the upper to @name/@site_packages, flush, rename @name to "lib" */
+        STAGE_SHOW,   /* flush @name and rename it to "lib" */
         STAGE_REMOVE, /* remove @names from the directory */
         _STAGE_VERB_MAX,
         _STAGE_VERB_INVALID = -EINVAL,
@@ -24,7 +24,6 @@ typedef struct StageRequest {
         GenerationDraft draft;
         uint32_t number;
         char *name;
-        char *site_packages; /* "python3.11/site-packages" */
         char **names;
 } StageRequest;
 

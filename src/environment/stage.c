@@ -309,6 +309,11 @@ static bool is_whiteout(int directory_fd, const char *name) {
                          !S_ISLNK(status.st_mode));
 }
 
+/* Programs inside may make what no copy can be had of; the next generation must not fail for it. */
+static bool cannot_be_copied(int error) {
+        return error == -EACCES || error == -ELOOP || error == -ENAMETOOLONG || error == -EPERM;
+}
+
 static int carry_entries(Stage *stage, int old_fd, const char *upper, const Table *taken) {
         _cleanup_close_ int from_fd = file_open_beneath(old_fd, upper, O_RDONLY | O_DIRECTORY, 0);
         _cleanup_close_ int to_fd = directory_open_or_make(stage->fd, upper, 0755);
@@ -332,6 +337,17 @@ static int carry_entries(Stage *stage, int old_fd, const char *upper, const Tabl
                            : faccessat(stage->bin_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0))
                         continue;
                 r = copy_tree(from_fd, name, to_fd, name);
+                if (cannot_be_copied(r)) {
+                        r = tree_remove_at(to_fd, name);
+                        if (r >= 0)
+                                r = warn(stage,
+                                         string_format("'%s', made inside the environment, cannot be "
+                                                       "copied and stays behind.",
+                                                       name));
+                        if (r < 0)
+                                return r;
+                        continue;
+                }
                 if (r < 0)
                         return r;
                 r = taken ? strings_add(&stage->draft->record.carried, name) : 0;
@@ -367,7 +383,7 @@ static int stage_carried(Stage *stage) {
                 return r;
         return warn(stage,
                     string_format("%zu entries installed by hand inside the environment were carried "
-                                  "forward; they are not in the lock ('blast install' puts them there).",
+                                  "forward; they are seen inside only, and are not in the lock ('blast install' puts them there).",
                                   strings_count(record->carried)));
 }
 

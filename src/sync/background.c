@@ -10,7 +10,7 @@
  *            interpreter; what comes out are trees of their own [11]. Trees that cannot be compiled go without.
  * COPYING    blast-unpack materialises all trees and bytecode in .lib-<random>/ of the generation, which
  *            nobody looks into.
- * SHOWING    blast-stage adds what was carried in the upper, flushes, and renames it to lib/.
+ * SHOWING    blast-stage flushes it and renames it to lib/. Nothing of the upper comes into it.
  *
  * A crash leaves a .lib-… directory, which the next start removes before it begins anew. A newer generation
  * ends what is made of the older one; environment_sweep() removes the rest of it.
@@ -113,9 +113,6 @@ static int show(Background *background, Fault *fault) {
         StageRequest request = {
                 .verb = STAGE_SHOW,
                 .name = background->copy_name,
-                .site_packages = (char *) string_after(
-                                environment->generation.site_packages, "lib/"),
-                .names = environment->generation.carried,
         };
         _cleanup_(freep) void *data = NULL;
         size_t size;

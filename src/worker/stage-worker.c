@@ -16,7 +16,6 @@
 #include "basic/log.h"
 #include "basic/memory.h"
 #include "basic/packet.h"
-#include "environment/copy.h"
 #include "environment/fail-point.h"
 #include "environment/stage-request.h"
 #include "environment/stage.h"
@@ -51,39 +50,15 @@ static int make(StageRequest *request, StageAnswer *answer) {
         return choose(request->draft.record.number, answer);
 }
 
-/* What was installed by hand is shown to editors, too. */
-static int add_carried(int copy_fd, const StageRequest *request) {
-        _cleanup_close_ int from_fd = -EBADF, to_fd = -EBADF;
-        int r;
-
-        if (!request->names)
-                return 0;
-        from_fd = file_open_beneath(FD_DIRECTORY, GENERATION_UPPER, O_RDONLY | O_DIRECTORY, 0);
-        if (from_fd < 0)
-                return from_fd;
-        to_fd = file_open_beneath(copy_fd, request->site_packages ?: "", O_RDONLY | O_DIRECTORY, 0);
-        if (to_fd < 0)
-                return to_fd;
-        FOREACH_TEXT(name, request->names) {
-                r = copy_tree(from_fd, name, to_fd, name);
-                if (r < 0 && r != -ENOENT) /* it may have been taken out meanwhile */
-                        return r;
-        }
-        return 0;
-}
-
+/* Only what trees brought: what programs wrote into the upper has run behind walls, and stays there. */
 static int show(const StageRequest *request) {
         _cleanup_close_ int fd = -EBADF;
-        int r;
 
         if (!request->name)
                 return -EBADMSG;
         fd = file_open_beneath(FD_DIRECTORY, request->name, O_RDONLY | O_DIRECTORY, 0);
         if (fd < 0)
                 return fd;
-        r = add_carried(fd, request);
-        if (r < 0)
-                return r;
         if (syncfs(fd) < 0)
                 return -errno;
         fail_point_reach("copy-made", true);

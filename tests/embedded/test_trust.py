@@ -10,7 +10,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from harness import TEST_UID, EmbeddedTest, main
+from harness import TEST_UID, EmbeddedTest, main, wait_for
 
 PYPROJECT = '[project]\nname = "demo"\nversion = "1"\ndependencies = []\n'
 #: Runs the real Python with the probe on stdin, and says that it belongs elsewhere.
@@ -108,6 +108,18 @@ class TrustTest(EmbeddedTest):
         self.assertEqual(outside.stdout, "None\n")
         self.assertNotIn("planted", (project / ".venv/bin/activate").read_text())
         self.assertTrue(Path(os.readlink(python)).is_absolute())
+
+    def test_what_is_carried_forward_is_not_in_the_copy_for_outside(self) -> None:
+        self.world.index.load({"alpha": {"1.0": {}}})
+        project = self.world.project(pyproject=PYPROJECT)
+        code = "import site; open(site.getsitepackages()[0] + '/planted.pth', 'w').write('import os; os.environ[\"PLANTED\"] = \"1\"')"
+        self.ok(self.world.blast(project, "run", "python", "-c", code))
+        self.ok(self.world.blast(project, "install", "alpha"))
+        inside = self.world.blast(project, "run", "python", "-c", "import os; print(os.environ.get('PLANTED'))")
+        self.assertIn(self.ok(inside), ("1\n", "None\n"))  # None: the upper was volatile
+        generation = (project / ".venv").resolve()
+        wait_for(lambda: list(generation.glob("lib/python3*/site-packages/alpha*")), "the copy for outside")
+        self.assertEqual(list(generation.glob("lib/python3*/site-packages/planted*")), [])
 
     def test_store_in_the_project_is_refused(self) -> None:
         project = self.world.project(pyproject=PYPROJECT)

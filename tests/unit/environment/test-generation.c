@@ -217,6 +217,28 @@ TEST(stage_first_tree_wins_a_script) {
         ground_close(&ground);
 }
 
+TEST(tree_too_deep_to_copy_does_not_stop_the_next_generation) {
+        char path[1024] = "generations/1/.blast/upper/deep";
+        Ground ground;
+        GenerationDraft first, second;
+        ground_open(&ground);
+        fill(&first, 1, 0);
+        stage(&ground, &first);
+        for (int i = 0; i < 150; i++)
+                (void) strcat(path, "/d");
+        (void) strcat(path, "/file");
+        put(ground.fd, path, "x");
+        put(ground.fd, "generations/1/.blast/upper/mine.py", "X = 1");
+        fill(&second, 2, 1);
+        stage(&ground, &second);
+        ASSERT_INT(strings_count(second.record.carried), 1);
+        ASSERT_STREQ(second.record.carried[0], "mine.py");
+        ASSERT_NOT_NULL(strstr(second.record.warnings[0], "'deep'"));
+        generation_draft_done(&first);
+        generation_draft_done(&second);
+        ground_close(&ground);
+}
+
 TEST(stage_carries_what_was_installed_by_hand) {
         Ground ground;
         GenerationDraft first, second;
