@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SAID = re.compile(r"^.*?skipped: (.*)$", re.MULTILINE)
+#: Our own tests, pytest -rs, and unittest when it is verbose.
+SAID = re.compile(
+    r"^.*?skipped: (.*)$|^SKIPPED \[\d+\] (.*)$|\.\.\. skipped ['\"](.*)['\"]$", re.MULTILINE
+)
 
 
 def allowed() -> set[str]:
@@ -25,7 +28,8 @@ def main(build: Path) -> int:
     for line in log.read_text().splitlines():
         test = json.loads(line)
         name = test["name"].split(" / ")[-1]
-        reasons = SAID.findall(test.get("stdout") or "")
+        said = (test.get("stdout") or "") + "\n" + (test.get("stderr") or "")
+        reasons = list(dict.fromkeys("".join(groups) for groups in SAID.findall(said)))
         if not reasons and test["result"] != "SKIP":
             continue
         is_allowed = name in allowed()
