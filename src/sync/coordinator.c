@@ -581,7 +581,7 @@ bool coordinator_is_idle(const Coordinator *coordinator) {
         for (size_t i = 0; i < coordinator->n_environments; i++) {
                 const Environment *environment = coordinator->environments[i];
                 if (environment->n_runs > 0 || environment->background ||
-                    environment->sweeper.worker)
+                    environment->sweeper.worker || environment->copy_sweeper.worker)
                         return false;
         }
         return true;
