@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
+#include <ctype.h>
 #include <string.h>
 
 #include "basic/text.h"
@@ -169,16 +170,30 @@ static const char *const activate_templates[_VENV_SHELL_MAX] = {
                         "end\n",
 };
 
+/* Shells expand prompts when they show them, so quoting alone does not make a name harmless: a directory
+ * can be called "x$(command)". */
+static char *prompt_of(const char *project_name) {
+        char *prompt = strdup(project_name ?: "");
+
+        for (char *c = prompt; c && *c; c++)
+                if (!isalnum((unsigned char) *c) && !strchr(" +,-.@_", *c) && !(*c & 0x80))
+                        *c = '_';
+        return prompt;
+}
+
 int venv_activate_format(const GenerationRecord *record, VenvShell shell, char **ret) {
+        _cleanup_(freep) char *prompt = prompt_of(record->project_name);
         _cleanup_builder_ Builder builder = {};
 
         assert(shell < _VENV_SHELL_MAX);
 
+        if (!prompt)
+                return -ENOMEM;
         for (const char *c = activate_templates[shell]; *c; c++)
                 if (*c == '@')
                         add_shell_quoted(&builder, record->prefix, shell);
                 else if (*c == '%')
-                        add_shell_quoted(&builder, record->project_name, shell);
+                        add_shell_quoted(&builder, prompt, shell);
                 else
                         builder_add_char(&builder, *c);
         return builder_finish(&builder, ret);

@@ -10,6 +10,7 @@
 #include "basic/text.h"
 #include "environment/generation.h"
 #include "environment/stage.h"
+#include "environment/venv-files.h"
 #include "test.h"
 
 #define TREE_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -217,16 +218,33 @@ TEST(stage_first_tree_wins_a_script) {
         ground_close(&ground);
 }
 
+TEST(prompt_of_a_directory_that_is_a_command_runs_nothing) {
+        const GenerationRecord record = {
+                .prefix = (char *) "/p/.venv",
+                .project_name = (char *) "x$(touch y)`z`%n\\!",
+        };
+
+        for (VenvShell shell = 0; shell < _VENV_SHELL_MAX; shell++) {
+                _cleanup_(freep) char *text = NULL;
+                ASSERT_OK(venv_activate_format(&record, shell, &text));
+                ASSERT_NULL(strstr(text, "touch y)"));
+                ASSERT_NOT_NULL(strstr(text, "x__touch y__z__n__"));
+        }
+}
+
 TEST(tree_too_deep_to_copy_does_not_stop_the_next_generation) {
-        char path[1024] = "generations/1/.blast/upper/deep";
+        _cleanup_builder_ Builder deep = {};
+        _cleanup_(freep) char *path = NULL;
         Ground ground;
         GenerationDraft first, second;
         ground_open(&ground);
         fill(&first, 1, 0);
         stage(&ground, &first);
+        builder_add(&deep, "generations/1/.blast/upper/deep");
         for (int i = 0; i < 150; i++)
-                (void) strcat(path, "/d");
-        (void) strcat(path, "/file");
+                builder_add(&deep, "/d");
+        builder_add(&deep, "/file");
+        ASSERT_OK(builder_finish(&deep, &path));
         put(ground.fd, path, "x");
         put(ground.fd, "generations/1/.blast/upper/mine.py", "X = 1");
         fill(&second, 2, 1);
