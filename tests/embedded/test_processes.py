@@ -28,7 +28,8 @@ DESCRIPTORS = {
     "blast-unpack": "memfd socket (file directory|directory directory directory)",
     "blast-stage": "memfd socket directory( directory)?",
     # sources of mounts come last
-    "blast-monitor": "memfd memfd memfd file namespace (namespace|null) directory socket null( directory| file)*",
+    "blast-monitor": "memfd memfd memfd file namespace (namespace|null) directory socket null"
+    " memfd( directory| file)*",
     # a helper has neither channel nor lock
     "blast-exec": "memfd (socket memfd file|null memfd null)( directory| file)*",
 }

@@ -157,6 +157,8 @@ class RunsTest(EmbeddedTest):
 
     def test_guarantees_are_remembered_when_the_daemon_has_left(self) -> None:
         self.ok(self.run_python("pass"))
+        # while a run lives, its mounts are among the rows
+        wait_for(lambda: self.json(self.project, "status")["runs"] == [], "the run to be forgotten")
         before = self.json(self.project, "status")["guarantees"]
         self.assertTrue(before)
         self.world.stop_daemon()
