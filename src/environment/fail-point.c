@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "basic/text.h"
 #include "config.h"
 #include "environment/fail-point.h"
 
@@ -21,7 +22,7 @@ void fail_point_reach(const char *name, bool is_worker) {
         if (wish[length] == ':' && n_reached < (unsigned) strtoul(wish + length + 1, NULL, 10))
                 return;
 
-        if (is_worker)
+        if (is_worker && !streq(wish + length, ":alone"))
                 (void) kill(getppid(), SIGKILL);
         (void) raise(SIGKILL);
 }

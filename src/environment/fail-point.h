@@ -13,5 +13,5 @@
                         "journal-ended", "bytecode-published", "copy-made", "copy-shown", \
                         "generation-hidden", "environment-hidden"
 
-/* @is_worker: the parent is ended first. */
+/* @is_worker: the parent is ended first, unless the wish ends in ":alone". */
 void fail_point_reach(const char *name, bool is_worker);

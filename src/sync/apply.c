@@ -216,6 +216,18 @@ static int settle(Apply *apply) {
         return 0;
 }
 
+/* As after a crash: what was made and not chosen goes away. What was chosen before blast-stage ended is what
+ * `current` and .venv lead to, so then the job is done. Returns 1 in that case. */
+static int recover(Apply *apply) {
+        Environment *environment = apply->job->environment;
+        int r = journal_recover(environment->record->directory_fd);
+
+        if (r == JOURNAL_FINISHED && settle(apply) >= 0)
+                return 1;
+        environment_sweep(environment);
+        return 0;
+}
+
 static void
 on_staged(WorkerProcess *worker,
           const void *data,
@@ -223,7 +235,6 @@ on_staged(WorkerProcess *worker,
           const Fault *ended,
           void *userdata) {
         Apply *apply = userdata;
-        Environment *environment = apply->job->environment;
         _cleanup_stage_answer_ StageAnswer answer = {};
         _cleanup_fault_ Fault fault = {};
         int r = ended ? fault_copy(ended, &fault) : stage_answer_decode(data, size, &answer);
@@ -239,10 +250,12 @@ on_staged(WorkerProcess *worker,
                 r = adopt_warnings(apply->job, &answer);
                 if (r >= 0)
                         r = settle(apply);
-        } else {
-                /* As after a crash: what was made and not chosen goes away. */
-                (void) !journal_recover(environment->record->directory_fd);
-                environment_sweep(environment);
+        } else if (recover(apply) > 0) {
+                log_warning("%s, but generation %u was complete, continuing.",
+                            fault.message ?: "blast-stage gave no answer",
+                            apply->number);
+                fault_done(&fault);
+                r = 0;
         }
         apply->order.on_done(r, fault_is_set(&fault) ? &fault : NULL, apply->order.userdata);
 }

@@ -413,7 +413,7 @@ class WorkersTest(CrashCase):
                 self.world.index.faults.remove(made)
             _, said = client.communicate(timeout=60)
             if hit and client.returncode != 0:
-                self.assertIn(sentence, said)
+                self.assertRegex(said, sentence)
                 self.assertEqual(self.world.daemons(), daemons, "the daemon did not live on")
                 self.check_recovery(before, {**before, name: "1.0"})
                 self.ok(self.world.blast(self.project, "install", name))
@@ -422,13 +422,29 @@ class WorkersTest(CrashCase):
         self.fail(f"no {worker} could be caught in 20 installations")
 
     def test_fetcher(self) -> None:
-        self.killed("blast-fetch", "blast-fetch", (r"/simple/extra", "stall", 3))
+        self.killed("blast-fetch", "blast-fetch|talks to the index", (r"/simple/extra", "stall", 3))
 
     def test_resolver(self) -> None:
         self.killed("blast-resolve", "blast-resolve", (r"/simple/extra", "stall", 3))
 
     def test_unpacker(self) -> None:
         self.killed("blast-unpack", "blast-unpack")
+
+    @unittest.skipUnless(can_fail(), "needs a developer build, which looks at BLAST_FAIL_AT")
+    def test_stager_alone_leaves_daemon_and_disk_of_one_mind(self) -> None:
+        """The daemon used to go on with the old generation after the stager had chosen the new one."""
+        for point, states in (("stage-made", (OLD,)), ("stage-chosen", (NEW,))):
+            with self.subTest(point=point):
+                self.world.stop_daemon()
+                self.ok(self.start())
+                self.world.stop_daemon()
+                environ = {"BLAST_FAIL_AT": f"{point}:alone"}
+                done = self.world.blast(self.project, "install", "gamma", environ=environ)
+                self.assertEqual(done.returncode == 0, states == (NEW,), done.stderr)
+                self.settle()
+                self.assertIn(self.listed(), states)
+                self.assertEqual(disk.shown_packages(self.project), self.listed())
+                self.check_disk()
 
     def test_stager(self) -> None:
         self.killed("blast-stage", "blast-stage")
