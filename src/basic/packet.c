@@ -88,7 +88,7 @@ int packet_reader_init(
         uint32_t found = packet_get_u32(reader), version = packet_get_u32(reader);
         if (reader->error < 0)
                 return reader->error;
-        if (found != magic || size_bytes > PACKET_SIZE_MAX)
+        if (found != magic || version == 0 || size_bytes > PACKET_SIZE_MAX)
                 return reader->error = -EBADMSG;
         if (version > version_max)
                 return reader->error = -EPROTONOSUPPORT;

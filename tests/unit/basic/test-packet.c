@@ -53,6 +53,13 @@ TEST(newer_version_and_other_magic_are_refused) {
         ASSERT_ERROR(packet_reader_init(&reader, data, size, MAGIC + 1, 9, NULL), EBADMSG);
 }
 
+TEST(version_zero_was_never_written_and_is_refused) {
+        static const uint8_t data[] = { 'T', 'E', 'S', 'T', 0, 0, 0, 0 };
+        PacketReader reader;
+
+        ASSERT_ERROR(packet_reader_init(&reader, data, sizeof(data), MAGIC, 1, NULL), EBADMSG);
+}
+
 TEST(every_cut_is_noticed) {
         _cleanup_(freep) void *data = NULL;
         size_t size;
