@@ -471,10 +471,10 @@ static int start_resolved_goal(Execution *execution, Fault *fault) {
                 return fault_set(
                                 fault,
                                 r,
-                                fault_code_from_errno(r),
+                                r == -EBADFD ? FAULT_PROJECT_INVALID : fault_code_from_errno(r),
                                 environment->record->project_path,
                                 "The files of the project cannot be read: %s.",
-                                strerror(-r));
+                                r == -EBADFD ? "one of them is not a regular file" : strerror(-r));
         return start_resolution(execution, fault);
 }
 

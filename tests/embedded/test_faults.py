@@ -117,6 +117,12 @@ class FaultsTest(EmbeddedTest):
             os.chdir(before)
         self.assertLess(len(self.fails(done, 25, "limit")), 1000)
 
+    def test_project_file_that_is_no_file(self) -> None:
+        project = self.world.project()
+        os.mkfifo(project / "pyproject.toml")
+        self.world.give(project)
+        self.fails(self.world.blast(project, "install"), 12, "not a regular file")
+
     def test_disk_full(self) -> None:
         if os.geteuid() != 0:
             self.skipTest("only root can mount a small disk")
