@@ -79,12 +79,12 @@ static int copy_settings(const Settings *from, Settings *ret) {
         size_t size;
         int r;
 
-        packet_writer_init(&writer, 0, 0);
+        packet_writer_init(&writer, 0, 1);
         packet_put_settings(&writer, from);
         r = packet_writer_finish(&writer, &data, &size);
         if (r < 0)
                 return r;
-        r = packet_reader_init(&reader, data, size, 0, 0, NULL);
+        r = packet_reader_init(&reader, data, size, 0, 1, NULL);
         if (r < 0)
                 return r;
         r = packet_get_settings(&reader, ret);

@@ -158,8 +158,8 @@ static bool settings_equal(const Settings *a, const Settings *b) {
         _cleanup_(freep) void *left_data = NULL, *right_data = NULL;
         size_t left_size, right_size;
 
-        packet_writer_init(&left, 0, 0);
-        packet_writer_init(&right, 0, 0);
+        packet_writer_init(&left, 0, 1);
+        packet_writer_init(&right, 0, 1);
         packet_put_settings(&left, a);
         packet_put_settings(&right, b);
         return packet_writer_finish(&left, &left_data, &left_size) >= 0 &&

@@ -104,7 +104,8 @@ class RunsTest(EmbeddedTest):
     def test_signals_to_the_client_reach_the_program(self) -> None:
         code = ("import os, signal, sys, time\n"
                 "signal.signal(signal.SIGUSR1, lambda *a: (os.write(1, b'usr1\\n'), sys.exit(3)))\n"
-                "print('up', flush=True); time.sleep(1000)")
+                "print('up', flush=True)\n"
+                "while True: time.sleep(0.05)")  # a long sleep could miss the handler's mark
         client = self.world.spawn(self.project, "run", "--", "python", "-c", code)
         self.assertEqual(client.stdout.readline(), "up\n")
         os.kill(client.pid, signal.SIGUSR1)

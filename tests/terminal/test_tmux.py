@@ -84,14 +84,14 @@ class TerminalTest(EmbeddedTest):
 
     def test_interrupt_is_the_programs(self) -> None:
         before = self.pane.modes()
-        self.pane.start(self.python("import time\nprint('up')\ntime.sleep(1000)\n"))
+        self.pane.start(self.python("import time\nprint('up')\nwhile True: time.sleep(0.05)\n"))
         self.pane.wait("^up$")
         self.pane.keys("C-c")
         said, status = self.pane.finish()
         self.assertIn("KeyboardInterrupt", said)
         self.assertEqual(status, 130)
         self.pane.start(self.python(
-            "import time\nprint('up')\ntry:\n    time.sleep(1000)\nexcept KeyboardInterrupt:\n    print('caught')\n    raise SystemExit(7)\n"))
+            "import time\nprint('up')\ntry:\n    while True: time.sleep(0.05)\nexcept KeyboardInterrupt:\n    print('caught')\n    raise SystemExit(7)\n"))
         self.pane.wait("^up$")
         self.pane.keys("C-c")
         said, status = self.pane.finish()
@@ -142,7 +142,7 @@ class TerminalTest(EmbeddedTest):
     def test_new_size_reaches_the_program(self) -> None:
         code = ("import os, signal, time\n"
                 "def show(*_):\n    size = os.get_terminal_size(); os.write(1, f'{size.columns}x{size.lines}\\n'.encode())\n"
-                "signal.signal(signal.SIGWINCH, show)\nshow()\ntime.sleep(1000)\n")
+                "signal.signal(signal.SIGWINCH, show)\nshow()\nwhile True: time.sleep(0.05)\n")
         self.pane.start(self.python(code))
         self.pane.wait("^100x30$")
         self.pane.resize(71, 23)
@@ -220,7 +220,7 @@ class TerminalTest(EmbeddedTest):
 
     def test_modes_are_restored_after_every_end(self) -> None:
         before = self.pane.modes()
-        raw = "import time, tty\ntty.setraw(0)\nprint('up')\ntime.sleep(1000)\n"
+        raw = "import time, tty\ntty.setraw(0)\nprint('up')\nwhile True: time.sleep(0.05)\n"
         self.pane.start(self.python(raw))
         self.pane.wait("^up")
         self.ok(self.world.blast(self.project, "kill", "--signal", "KILL"))
@@ -246,7 +246,7 @@ class TerminalTest(EmbeddedTest):
         self.assertEqual(status, 0)
 
     def test_terminal_that_goes_away_ends_the_program(self) -> None:
-        self.pane.start(self.python("import time\nprint('up')\ntime.sleep(1000)\n"))
+        self.pane.start(self.python("import time\nprint('up')\nwhile True: time.sleep(0.05)\n"))
         self.pane.wait("^up")
         pid = self.json(self.project, "status")["runs"][0]["pid"]
         self.pane.tmux("new-window", "-d", "sleep 1000")
