@@ -60,6 +60,9 @@ LIMITS = {
 #: Where root outside finds the same, because the machine has it so already.
 SAME_OUTSIDE_AS_USER = {"base-read-only", "kernel-files-hidden", "system-mounts-read-only", "capabilities-none"}
 
+#: Room for the shadow of a sanitizer.
+MEMORY_LIMIT = 1 << 46
+
 
 class GuaranteesTest(EmbeddedTest):
     def setUp(self) -> None:
@@ -126,10 +129,10 @@ class GuaranteesTest(EmbeddedTest):
         self.inside("pass")
         self.assertEqual(self.rows().keys() & LIMITS.keys(), set(), "nothing was asked for")
         (self.project / "blast.toml").write_text(
-            "[sandbox.resources]\nmemory_limit = 1073741824\nprocess_limit = 64\n")
+            f"[sandbox.resources]\nmemory_limit = {MEMORY_LIMIT}\nprocess_limit = 64\n")
         self.world.give(self.project)
         done = self.world.blast(self.project, "start", "--", "python", "-c", self.code(LIMITS["memory-limit"]))
-        self.assertEqual(self.ok(done).strip(), str(1 << 30))
+        self.assertEqual(self.ok(done).strip(), str(MEMORY_LIMIT))
         rows = self.rows()
         self.assertEqual(rows["memory-limit"]["state"], "weaker")
         self.assertIn("RLIMIT_DATA", rows["memory-limit"]["mechanism"])
