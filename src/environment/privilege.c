@@ -214,10 +214,6 @@ int generation_remove(int generations_fd, const char *name) {
         return tree_remove_at(generations_fd, name);
 }
 
-int limits_set(int monitor_pidfd, const LimitSpec *limits) {
-        return -EOPNOTSUPP; /* needs a scope from PID 1 or a delegated cgroup: see limits_unavailable() */
-}
-
 int limits_read(int monitor_pidfd, LimitUsage *ret) {
         pid_t pid;
         int r;

@@ -78,19 +78,15 @@ _must_use_ int tree_remove(int trees_fd, const char *id);
 /* 9. generation_remove: reason: uppers hold files of other uids. Refuses (-EBUSY) while it is mounted. */
 _must_use_ int generation_remove(int generations_fd, const char *name);
 
-/* 10. limits_set: reason: cgroups. Applies what can be had around @monitor_pidfd; what is not held shows
- * in the run's guarantees. Errors: -EOPNOTSUPP no writable cgroup v2 controller. */
-_must_use_ int limits_set(int monitor_pidfd, const LimitSpec *limits);
-
 typedef struct LimitUsage {
         uint64_t memory_bytes; /* UINT64_MAX: unknown */
         uint64_t n_processes;
         uint64_t cpu_usec;
 } LimitUsage;
 
-/* 11. limits_read: reason: as 10. */
+/* 10. limits_read: reason: cgroups and other uids' processes. */
 _must_use_ int limits_read(int monitor_pidfd, LimitUsage *ret);
 
-/* 12. project_open: reason: a path given by a caller is opened with the caller's uid, never by root [8].
+/* 11. project_open: reason: a path given by a caller is opened with the caller's uid, never by root [8].
  * The descriptor is a directory, O_RDONLY. Errors: those of open(2), as a fault too. */
 _must_use_ int project_open(const char *path, uid_t uid, int *ret_fd, Fault *fault);
